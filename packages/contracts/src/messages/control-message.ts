@@ -1,0 +1,68 @@
+import type { Delivery, JsonObject, OutgoingMessage } from '@celeriac/core'
+import { z } from 'zod'
+import { decodeJson, encodeJson, parseWith } from './json-body.ts'
+
+/** Celery's remote control (kombu's pidbox), as far as the platform itself uses it. */
+const controlSchema = z.looseObject({
+  method: z.string().min(1),
+  arguments: z.record(z.string(), z.json()).nullish(),
+  destination: z.array(z.string()).nullish(),
+  ticket: z.string().nullish(),
+  reply_to: z.object({ exchange: z.string(), routing_key: z.string() }).nullish(),
+})
+
+export interface ControlMessage {
+  readonly method: string
+  readonly arguments: JsonObject
+  /** Node names it is meant for; null = all. */
+  readonly destination: readonly string[] | null
+  readonly ticket: string | null
+  readonly replyTo: { readonly exchange: string; readonly routingKey: string } | null
+}
+
+/** Tells every worker to drop these tasks, and to stop them where they run. */
+export const encodeRevoke = (exchange: string, taskIds: readonly string[]): OutgoingMessage => ({
+  exchange,
+  routingKey: '',
+  mandatory: false,
+  contentType: 'application/json',
+  contentEncoding: 'utf-8',
+  headers: { clock: 0, expires: 0 },
+  body: encodeJson({
+    method: 'revoke',
+    arguments: { task_id: [...taskIds], terminate: true, signal: 'SIGTERM' },
+    destination: null,
+    pattern: null,
+    matcher: null,
+  }),
+})
+
+/** Throws BROKER_MESSAGE_MALFORMED. */
+export function decodeControlMessage(delivery: Delivery): ControlMessage {
+  const message = parseWith(controlSchema, decodeJson(delivery.body), 'control')
+  return {
+    method: message.method,
+    arguments: message.arguments ?? {},
+    destination: message.destination ?? null,
+    ticket: message.ticket ?? null,
+    replyTo: message.reply_to
+      ? { exchange: message.reply_to.exchange, routingKey: message.reply_to.routing_key }
+      : null,
+  }
+}
+
+/** The answer of one node to a control message that asked for one. */
+export const encodeControlReply = (
+  to: NonNullable<ControlMessage['replyTo']>,
+  ticket: string | null,
+  node: string,
+  reply: JsonObject,
+): OutgoingMessage => ({
+  exchange: to.exchange,
+  routingKey: to.routingKey,
+  mandatory: false,
+  contentType: 'application/json',
+  contentEncoding: 'utf-8',
+  headers: { ticket, clock: 0 },
+  body: encodeJson({ [node]: reply }),
+})

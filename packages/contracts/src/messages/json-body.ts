@@ -1,0 +1,30 @@
+import { AppError, type JsonValue } from '@celeriac/core'
+import type { z } from 'zod'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+export const encodeJson = (value: JsonValue | object): Uint8Array => encoder.encode(JSON.stringify(value))
+
+/** Throws BROKER_MESSAGE_MALFORMED when the bytes are not UTF-8 JSON. */
+export function decodeJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(body)) as unknown
+  } catch (cause) {
+    throw new AppError('BROKER_MESSAGE_MALFORMED', 'the message body is not JSON', { cause })
+  }
+}
+
+/** Checks a part of a message; throws BROKER_MESSAGE_MALFORMED with the path and text of each problem. */
+export function parseWith<S extends z.ZodType>(schema: S, value: unknown, part: string): z.output<S> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new AppError('BROKER_MESSAGE_MALFORMED', `the message ${part} does not fit its schema`, {
+    details: {
+      problems: parsed.error.issues.slice(0, 20).map((issue) => ({
+        path: [part, ...issue.path.map(String)].join('.'),
+        message: issue.message,
+      })),
+    },
+  })
+}

@@ -1,0 +1,116 @@
+import {
+  AppError,
+  type Delivery,
+  type JsonObject,
+  type JsonValue,
+  type OutgoingMessage,
+} from '@celeriac/core'
+import { z } from 'zod'
+import { decodeJson, encodeJson, parseWith } from './json-body.ts'
+
+/** A Celery task, protocol v2: what a producer says. Source: reference of Celery's `as_task_v2`. */
+export interface TaskMessage {
+  readonly id: string
+  readonly task: string
+  readonly args: readonly JsonValue[]
+  readonly kwargs: JsonObject
+  readonly rootId: string
+  readonly parentId: string | null
+  readonly replyTo: string
+  readonly retries: number
+  /** [hard, soft] in seconds, in this order on the wire. */
+  readonly timelimit: readonly [number | null, number | null]
+  readonly eta: string | null
+  readonly expires: string | null
+  readonly origin: string
+  readonly expirationMs?: number
+}
+
+const headersSchema = z.looseObject({
+  lang: z.string(),
+  task: z.string().min(1).max(255),
+  id: z.string().min(1).max(255),
+  root_id: z.string().nullish(),
+  parent_id: z.string().nullish(),
+  retries: z.number().int().nonnegative().default(0),
+  timelimit: z.tuple([z.number().nullable(), z.number().nullable()]).nullish(),
+  eta: z.string().nullish(),
+  expires: z.string().nullish(),
+  origin: z.string().nullish(),
+})
+
+const jsonObject = z.record(z.string(), z.json())
+const bodySchema = z.tuple([z.array(z.json()), jsonObject, z.looseObject({})])
+
+const reprLimit = 1_024
+
+/** The AMQP message of a task, addressed to `queue` through the default exchange. */
+export function encodeTaskMessage(message: TaskMessage, queue: string): OutgoingMessage {
+  return {
+    exchange: '',
+    routingKey: queue,
+    contentType: 'application/json',
+    contentEncoding: 'utf-8',
+    persistent: true,
+    priority: 0,
+    correlationId: message.id,
+    replyTo: message.replyTo,
+    ...(message.expirationMs === undefined ? {} : { expirationMs: message.expirationMs }),
+    headers: {
+      lang: 'py',
+      task: message.task,
+      id: message.id,
+      shadow: null,
+      eta: message.eta,
+      expires: message.expires,
+      group: null,
+      group_index: null,
+      retries: message.retries,
+      timelimit: [...message.timelimit],
+      root_id: message.rootId,
+      parent_id: message.parentId,
+      argsrepr: JSON.stringify(message.args).slice(0, reprLimit),
+      kwargsrepr: kwargsRepr(message.kwargs),
+      origin: message.origin,
+      ignore_result: false,
+      replaced_task_nesting: 0,
+      stamped_headers: null,
+      stamps: {},
+    },
+    body: encodeJson([
+      message.args,
+      message.kwargs,
+      { callbacks: null, errbacks: null, chain: null, chord: null },
+    ]),
+  }
+}
+
+/** Names only: values may be large or private, and monitors show the repr to everyone. */
+const kwargsRepr = (kwargs: JsonObject): string =>
+  `{${Object.keys(kwargs)
+    .map((key) => `'${key}': …`)
+    .join(', ')}}`.slice(0, reprLimit)
+
+/** Reads a delivery as a task. Throws BROKER_MESSAGE_MALFORMED with every problem. */
+export function decodeTaskMessage(delivery: Delivery): TaskMessage {
+  const headers = parseWith(headersSchema, delivery.headers ?? {}, 'headers')
+  if (delivery.contentType !== 'application/json')
+    throw new AppError('BROKER_MESSAGE_MALFORMED', 'the content type of the task is not accepted', {
+      details: { content_type: delivery.contentType ?? null, accepted: ['application/json'] },
+    })
+  const [args, kwargs] = parseWith(bodySchema, decodeJson(delivery.body), 'body')
+  return {
+    id: headers.id,
+    task: headers.task,
+    args,
+    kwargs,
+    rootId: headers.root_id ?? headers.id,
+    parentId: headers.parent_id ?? null,
+    replyTo: delivery.replyTo ?? '',
+    retries: headers.retries,
+    timelimit: headers.timelimit ?? [null, null],
+    eta: headers.eta ?? null,
+    expires: headers.expires ?? null,
+    origin: headers.origin ?? '',
+  }
+}
