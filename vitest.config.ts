@@ -18,11 +18,17 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     projects: [
-      project('unit', ['{packages,apps}/*/test/**/*.test.ts', 'test/docs/**/*.test.ts'], 0, { maxWorkers: 2 }),
+      project('unit', ['{packages,apps}/*/test/**/*.test.ts', 'test/docs/**/*.test.ts'], 0, {
+        maxWorkers: 2,
+      }),
       project('integration', ['{packages,apps}/*/test/**/*.itest.ts'], 1, serial),
       project('e2e', ['test/e2e/**/*.e2e.ts'], 2, { ...serial, testTimeout: 180_000, hookTimeout: 120_000 }),
       project('interop', ['test/interop/**/*.interop.ts'], 3, { ...serial, testTimeout: 120_000 }),
-      project('chaos', ['test/chaos/**/*.chaos.ts'], 4, { ...serial, testTimeout: 300_000, hookTimeout: 120_000 }),
+      project('chaos', ['test/chaos/**/*.chaos.ts'], 4, {
+        ...serial,
+        testTimeout: 300_000,
+        hookTimeout: 120_000,
+      }),
     ],
   },
 })

@@ -7,9 +7,13 @@ import { ensurePython } from './python-env.mjs'
 ensurePackages()
 build()
 const python = await ensurePython({ root, log: console.error })
-const { status } = spawnSync(process.execPath, [join(root, 'apps', 'cli', 'bin', 'celeriac.mjs'), 'demo', ...process.argv.slice(2)], {
-  cwd: root,
-  stdio: 'inherit',
-  env: { ...process.env, ...python.env, CELERIAC_PYTHON: python.python },
-})
+const { status } = spawnSync(
+  process.execPath,
+  [join(root, 'apps', 'cli', 'bin', 'celeriac.mjs'), 'demo', ...process.argv.slice(2)],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...python.env, CELERIAC_PYTHON: python.python },
+  },
+)
 process.exit(status ?? 1)

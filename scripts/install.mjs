@@ -11,7 +11,9 @@ export const root = join(import.meta.dirname, '..')
 /** @param {{log?: (line: string) => void}} [options] */
 export function ensurePackages({ log = console.error } = {}) {
   requireNode()
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
   const stamp = join(root, 'node_modules', '.celeriac-lock')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   log('Installing npm packages (npm ci) …')

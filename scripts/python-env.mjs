@@ -156,8 +156,10 @@ async function build(layout, test, log) {
     const { versions } = equipped
     log(
       `python: packages could not be fetched; using ${versions.executable} with scikit-learn ` +
-        `${versions.scikit_learn}, pandas ${versions.pandas}, pyarrow ${versions.pyarrow}`,
+        `${versions.scikit_learn}, pandas ${versions.pandas}, pyarrow ${versions.pyarrow} ` +
+        '(delete .venv to try again)',
     )
+    if (await exists(layout.marker)) await rm(layout.venv, { recursive: true, force: true })
     return writeStamp(layout, 'system', versions)
   }
   const files = layout.requirements.map((file) => `-r ${path.relative(layout.root, file)}`).join(' ')
@@ -181,8 +183,9 @@ async function installVenv(layout, base, log) {
   if (isOurs && !(sameBase && isFinished)) await rm(layout.venv, { recursive: true, force: true })
   if (!(await exists(layout.python))) {
     log(`python: making ${layout.venv} with ${base.executable} (${base.python})`)
+    await mkdir(layout.venv, { recursive: true })
+    await writeFile(layout.marker, 'made by scripts/python-env.mjs; safe to delete\n') // before: it may be cut short
     await run(base.executable, ['-m', 'venv', layout.venv])
-    await writeFile(layout.marker, 'made by scripts/python-env.mjs; safe to delete\n')
   }
   log(`python: installing ${layout.requirements.map((file) => path.basename(file)).join(', ')}`)
   const pip = [

@@ -36,7 +36,8 @@ const services = {
 /** @returns the environment variables that tell the tests where the services are */
 export async function ensureServices({ log = console.error } = {}) {
   const environment = {}
-  for (const service of Object.values(services)) environment[service.variable] = await ensureService(service, log)
+  for (const service of Object.values(services))
+    environment[service.variable] = await ensureService(service, log)
   return environment
 }
 
@@ -58,7 +59,8 @@ async function ensureService(service, log) {
     log(`Installing ${service.title} (apt-get install ${service.package}) …`)
     apt(['update', '-qq'])
     apt(['install', '-y', '-qq', '--no-install-recommends', service.package])
-    if ((await service.probe(service.localhost)) !== null && !service.start(log)) fail(`${service.title} was installed but cannot be started.`, service)
+    if ((await service.probe(service.localhost)) !== null && !service.start(log))
+      fail(`${service.title} was installed but cannot be started.`, service)
   }
   for (let attempt = 0; attempt < 120; attempt++) {
     if ((await service.probe(service.localhost)) === null) return service.localhost
@@ -68,14 +70,19 @@ async function ensureService(service, log) {
 }
 
 function apt(args) {
-  const { status } = spawnSync('apt-get', args, { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+  const { status } = spawnSync('apt-get', args, {
+    stdio: ['ignore', 2, 2],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
   if (status !== 0) fail(`apt-get ${args.join(' ')} failed.`)
 }
 
 function fail(message, service) {
   console.error(message)
   if (service)
-    console.error(`Install it with:\n  sudo apt-get install ${service.package}\nor set ${service.variable} to a running one.`)
+    console.error(
+      `Install it with:\n  sudo apt-get install ${service.package}\nor set ${service.variable} to a running one.`,
+    )
   process.exit(69)
 }
 
@@ -94,7 +101,10 @@ function startPostgres(log) {
   log(`Starting PostgreSQL ${version} …`)
   const hba = `/etc/postgresql/${version}/main/pg_hba.conf`
   execFileSync('sed', ['-i', '-E', 's#^(host +all +all +(127.0.0.1/32|::1/128) +).*#\\1trust#', hba])
-  const run = (action) => spawnSync('pg_ctlcluster', ['--skip-systemctl-redirect', version, 'main', action], { stdio: ['ignore', 2, 2] }).status
+  const run = (action) =>
+    spawnSync('pg_ctlcluster', ['--skip-systemctl-redirect', version, 'main', action], {
+      stdio: ['ignore', 2, 2],
+    }).status
   if (run('start') !== 0) run('reload')
   return true
 }

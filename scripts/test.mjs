@@ -41,26 +41,45 @@ function runVitest(names) {
   const args = [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--passWithNoTests']
   const { status } = spawnSync(
     process.execPath,
-    [...args, '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`, ...names.flatMap((name) => ['--project', name])],
+    [
+      ...args,
+      '--reporter=dot',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      ...names.flatMap((name) => ['--project', name]),
+    ],
     { cwd: root, stdio: 'inherit', env: environment },
   )
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 }
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(report, 'utf8'))
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
+    readFileSync(report, 'utf8'),
+  )
   // A file that does not load has no failed test of its own, and an unhandled error has no file.
-  const brokenFiles = testResults.filter((file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed')).length
+  const brokenFiles = testResults.filter(
+    (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
+  ).length
   const counted = numFailedTests + brokenFiles
-  return { passed: numPassedTests, failed: counted === 0 && status !== 0 ? 1 : counted, skipped: numPendingTests + numTodoTests }
+  return {
+    passed: numPassedTests,
+    failed: counted === 0 && status !== 0 ? 1 : counted,
+    skipped: numPendingTests + numTodoTests,
+  }
 }
 
 function runPytest() {
   const report = join(reports, 'pytest.xml')
-  spawnSync(python.python, ['-m', 'pytest', '-q', '--no-header', `--junitxml=${report}`, 'packages/operators/tests'], {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...environment, ...python.env },
-  })
+  spawnSync(
+    python.python,
+    ['-m', 'pytest', '-q', '--no-header', `--junitxml=${report}`, 'packages/operators/tests'],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      env: { ...environment, ...python.env },
+    },
+  )
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 }
-  const count = (name) => Number(new RegExp(`<testsuite [^>]*\\b${name}="(\\d+)"`).exec(readFileSync(report, 'utf8'))?.[1] ?? 0)
+  const count = (name) =>
+    Number(new RegExp(`<testsuite [^>]*\\b${name}="(\\d+)"`).exec(readFileSync(report, 'utf8'))?.[1] ?? 0)
   const [tests, failures, errors, skipped] = ['tests', 'failures', 'errors', 'skipped'].map(count)
   return { passed: tests - failures - errors - skipped, failed: failures + errors, skipped }
 }

@@ -1,1 +1,6 @@
-export {}
+export { adminToken, type AdminToken } from './admin-token.ts'
+export { schedulerConfigSchema } from './config.ts'
+export { Engine, type EngineDeps } from './engine/engine.ts'
+export { createEngineMetrics, engineMetricTable, type EngineMetrics } from './engine/metrics.ts'
+export { httpMetricTable } from './http/metrics.ts'
+export { startScheduler, type RunningScheduler, type SchedulerParts } from './start-scheduler.ts'

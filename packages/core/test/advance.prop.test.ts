@@ -40,11 +40,54 @@ const anEvent = (operators: number): fc.Arbitrary<EngineEvent> => {
     fc.constant<EngineEvent>({ type: 'run_created' }),
     fc.constant<EngineEvent>({ type: 'cancel_deadline' }),
     { arbitrary: fc.constant<EngineEvent>({ type: 'cancel_requested' }), weight: 1 },
-    fc.record({ type: fc.constant('rerun_requested' as const), from: fc.oneof(fc.constant('failed' as const), ordinal), only: fc.boolean() }),
-    fc.record({ type: fc.constantFrom('published' as const, 'retry_due' as const, 'deadline_passed' as const, 'message_lost' as const), ordinal, attempt }),
-    { arbitrary: fc.record({ type: fc.constant('started' as const), ordinal, attempt, worker, startedAt: fc.nat() }), weight: 4 },
-    { arbitrary: fc.record({ type: fc.constant('succeeded' as const), ordinal, attempt, result: fc.constant(aResult()), worker, startedAt: fc.constant(null) }), weight: 8 },
-    { arbitrary: fc.record({ type: fc.constant('failed' as const), ordinal, attempt, failure: fc.constant(failure), retryable: fc.boolean(), worker, startedAt: fc.constant(null) }), weight: 3 },
+    fc.record({
+      type: fc.constant('rerun_requested' as const),
+      from: fc.oneof(fc.constant('failed' as const), ordinal),
+      only: fc.boolean(),
+    }),
+    fc.record({
+      type: fc.constantFrom(
+        'published' as const,
+        'retry_due' as const,
+        'deadline_passed' as const,
+        'message_lost' as const,
+      ),
+      ordinal,
+      attempt,
+    }),
+    {
+      arbitrary: fc.record({
+        type: fc.constant('started' as const),
+        ordinal,
+        attempt,
+        worker,
+        startedAt: fc.nat(),
+      }),
+      weight: 4,
+    },
+    {
+      arbitrary: fc.record({
+        type: fc.constant('succeeded' as const),
+        ordinal,
+        attempt,
+        result: fc.constant(aResult()),
+        worker,
+        startedAt: fc.constant(null),
+      }),
+      weight: 8,
+    },
+    {
+      arbitrary: fc.record({
+        type: fc.constant('failed' as const),
+        ordinal,
+        attempt,
+        failure: fc.constant(failure),
+        retryable: fc.boolean(),
+        worker,
+        startedAt: fc.constant(null),
+      }),
+      weight: 3,
+    },
     fc.record({ type: fc.constant('revoked' as const), ordinal, attempt, reason: fc.constant('x') }),
   )
 }
@@ -62,7 +105,9 @@ function expectConsistent(harness: RunHarness): void {
     expect(task.finishedAt !== null).toBe(isFinalTaskState(task.state))
     expect(task.retryAt !== null).toBe(task.state === 'retry_wait')
     const { upstream } = run.plan.operators[task.ordinal]!
-    expect(run.waitingFor[task.ordinal]).toBe(upstream.filter((up) => !isFinalTaskState(run.tasks[up]!.state)).length)
+    expect(run.waitingFor[task.ordinal]).toBe(
+      upstream.filter((up) => !isFinalTaskState(run.tasks[up]!.state)).length,
+    )
   }
 }
 
@@ -88,7 +133,11 @@ test('whatever happens in whatever order: only legal moves, attempts never fall,
           expect(harness.run.tasks).toEqual(before.tasks)
           continue
         }
-        if (before.head.state !== harness.run.head.state && event.type !== 'rerun_requested' && event.type !== 'run_created')
+        if (
+          before.head.state !== harness.run.head.state &&
+          event.type !== 'rerun_requested' &&
+          event.type !== 'run_created'
+        )
           expect(canRunMove(before.head.state, harness.run.head.state)).toBe(true)
         harness.run.tasks.forEach((task, ordinal) => expectLegalMove(before.tasks[ordinal]!, task, event))
       }
@@ -102,7 +151,8 @@ test('the same event a second time changes nothing but is ignored, or is legal b
     fc.property(aHistory, ([dag, events]) => {
       const harness = new RunHarness(dag).start()
       for (const event of events) {
-        if (event.type === 'rerun_requested' || event.type === 'progressed' || event.type === 'message_lost') continue
+        if (event.type === 'rerun_requested' || event.type === 'progressed' || event.type === 'message_lost')
+          continue
         if (harness.send(event).kind === 'applied' && event.type !== 'started')
           expect(advance(harness.run, event, harness.ctx).kind).toBe('ignored')
       }
@@ -119,7 +169,8 @@ test('every run ends once each attempt ends: no operator waits for ever, whateve
         const task = harness.run.tasks.find(({ state }) => state === 'ready' || state === 'retry_wait')!
         expect(task).toBeDefined()
         const { id } = harness.run.plan.operators[task.ordinal]!
-        if (task.state === 'retry_wait') harness.send({ type: 'retry_due', ordinal: task.ordinal, attempt: task.attempt })
+        if (task.state === 'retry_wait')
+          harness.send({ type: 'retry_due', ordinal: task.ordinal, attempt: task.attempt })
         else if (coins.next().value) harness.succeed(id)
         else harness.fail(id)
       }
@@ -149,7 +200,8 @@ test('an operator runs only when its trigger rule allows it', () => {
         const open = harness.run.tasks.filter(({ state }) => state === 'ready' || state === 'retry_wait')
         const task = open[next() % open.length]!
         const { id } = harness.run.plan.operators[task.ordinal]!
-        if (task.state === 'retry_wait') harness.send({ type: 'retry_due', ordinal: task.ordinal, attempt: task.attempt })
+        if (task.state === 'retry_wait')
+          harness.send({ type: 'retry_due', ordinal: task.ordinal, attempt: task.attempt })
         else if (next() < 6) harness.succeed(id)
         else if (next() < 5) harness.succeed(id, aResult({ skipped: 'x' }))
         else harness.fail(id)

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest'
 import { advance, type Effect } from '../src/index.ts'
 import { aResult, RunHarness } from './builders.ts'
 
-const diamond = [{ id: 'a' }, { id: 'b', after: ['a'] }, { id: 'c', after: ['a'] }, { id: 'd', after: ['b', 'c'] }]
+const diamond = [
+  { id: 'a' },
+  { id: 'b', after: ['a'] },
+  { id: 'c', after: ['a'] },
+  { id: 'd', after: ['b', 'c'] },
+]
 
 const dispatched = (effects: readonly Effect[]): number[] =>
   effects.flatMap((effect) => (effect.type === 'dispatch' ? [effect.ordinal] : []))
@@ -39,7 +44,13 @@ test('a failure marks what hangs on it, while other branches go on', () => {
   const harness = new RunHarness([...diamond, { id: 'e', after: ['c'] }]).start()
   harness.succeed('a')
   harness.fail('b')
-  expect(harness.states()).toEqual({ a: 'succeeded', b: 'failed', c: 'ready', d: 'upstream_failed', e: 'pending' })
+  expect(harness.states()).toEqual({
+    a: 'succeeded',
+    b: 'failed',
+    c: 'ready',
+    d: 'upstream_failed',
+    e: 'pending',
+  })
   harness.succeed('c')
   harness.succeed('e')
   expect(harness.run.head.state).toBe('failed')
@@ -49,7 +60,14 @@ test('a result of an earlier attempt, a second result and a late start are ignor
   const harness = new RunHarness([{ id: 'a', retry: { max: 1 } }]).start()
   harness.fail('a')
   harness.send({ type: 'retry_due', ordinal: 0, attempt: 1 })
-  const late = { type: 'succeeded', ordinal: 0, attempt: 1, result: aResult(), worker: null, startedAt: null } as const
+  const late = {
+    type: 'succeeded',
+    ordinal: 0,
+    attempt: 1,
+    result: aResult(),
+    worker: null,
+    startedAt: null,
+  } as const
   expect(harness.send(late)).toEqual({ kind: 'ignored', why: 'stale_attempt' })
   harness.succeed('a')
   expect(harness.succeed('a')).toEqual({ kind: 'ignored', why: 'already_final' })
@@ -62,7 +80,11 @@ test('a retryable failure waits for its backoff, keeps the failed attempt as a f
   const first = harness.fail('a')
   expect(harness.task('a')).toMatchObject({ state: 'retry_wait', retryAt: 1_100, retries: 1, attempt: 1 })
   expect(first.kind === 'applied' && first.facts).toMatchObject([
-    { type: 'attempt_ended', ordinal: 0, attempt: { attempt: 1, outcome: 'failed', worker: 'w1', error: { code: 'TASK_FAILED' } } },
+    {
+      type: 'attempt_ended',
+      ordinal: 0,
+      attempt: { attempt: 1, outcome: 'failed', worker: 'w1', error: { code: 'TASK_FAILED' } },
+    },
   ])
   harness.now = 1_100
   harness.send({ type: 'retry_due', ordinal: 0, attempt: 1 })
@@ -85,7 +107,9 @@ test('a cancel ends what is not running at once, revokes what is in flight and w
   const harness = new RunHarness([{ id: 'a' }, { id: 'b' }, { id: 'c', after: ['a'] }]).start()
   harness.begin('a')
   const result = harness.send({ type: 'cancel_requested' })
-  expect(result.kind === 'applied' && result.effects).toEqual([{ type: 'revoke', attemptIds: ['attempt-1', 'attempt-2'] }])
+  expect(result.kind === 'applied' && result.effects).toEqual([
+    { type: 'revoke', attemptIds: ['attempt-1', 'attempt-2'] },
+  ])
   expect(harness.states()).toEqual({ a: 'running', b: 'cancelled', c: 'cancelled' })
   expect(harness.run.head).toMatchObject({ state: 'cancelling', cancelDeadlineAt: 11_000 })
   harness.send({ type: 'revoked', ordinal: 0, attempt: 1, reason: 'terminated' })
@@ -103,7 +127,11 @@ test('a cancelled run whose workers stay silent ends at its deadline', () => {
 })
 
 test('a success that overtakes the cancel counts, and starts nothing more', () => {
-  const harness = new RunHarness([{ id: 'a' }, { id: 'b' }, { id: 'c', after: ['b'], rule: 'all_done' }]).start()
+  const harness = new RunHarness([
+    { id: 'a' },
+    { id: 'b' },
+    { id: 'c', after: ['b'], rule: 'all_done' },
+  ]).start()
   harness.begin('a')
   harness.begin('b')
   harness.send({ type: 'cancel_requested' })
@@ -159,7 +187,10 @@ test('a rerun from an operator takes what is downstream of it, unless only that 
 
 test('a rerun of an active run and a rerun of nothing are ignored', () => {
   const harness = new RunHarness([{ id: 'a' }]).start()
-  expect(harness.send({ type: 'rerun_requested', from: 'failed', only: false })).toEqual({ kind: 'ignored', why: 'not_final' })
+  expect(harness.send({ type: 'rerun_requested', from: 'failed', only: false })).toEqual({
+    kind: 'ignored',
+    why: 'not_final',
+  })
   harness.succeed('a')
   expect(harness.send({ type: 'rerun_requested', from: 'failed', only: false })).toEqual({
     kind: 'ignored',
@@ -180,7 +211,12 @@ test('a lost message sends the same attempt again', () => {
   harness.begin('a')
   const result = harness.send({ type: 'message_lost', ordinal: 0, attempt: 1 })
   expect(result.kind === 'applied' && dispatched(result.effects)).toEqual([0])
-  expect(harness.task('a')).toMatchObject({ state: 'ready', attempt: 1, attemptId: 'attempt-1', worker: null })
+  expect(harness.task('a')).toMatchObject({
+    state: 'ready',
+    attempt: 1,
+    attemptId: 'attempt-1',
+    worker: null,
+  })
 })
 
 test('a confirm moves a task to queued, and changes nothing once it runs', () => {
@@ -188,7 +224,10 @@ test('a confirm moves a task to queued, and changes nothing once it runs', () =>
   harness.send({ type: 'published', ordinal: 0, attempt: 1 })
   expect(harness.task('a').state).toBe('queued')
   harness.begin('a')
-  expect(harness.send({ type: 'published', ordinal: 0, attempt: 1 })).toEqual({ kind: 'ignored', why: 'duplicate' })
+  expect(harness.send({ type: 'published', ordinal: 0, attempt: 1 })).toEqual({
+    kind: 'ignored',
+    why: 'duplicate',
+  })
 })
 
 test('a second start by another worker shows the worker that holds the attempt now', () => {

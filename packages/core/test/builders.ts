@@ -28,22 +28,22 @@ export interface OperatorSpec {
 /** A plan from operator names and what they come after. */
 export function aPlan(specs: readonly OperatorSpec[]): DagPlan {
   const ordinalOf = new Map(specs.map(({ id }, ordinal) => [id, ordinal]))
-  const upstreamOf = specs.map(({ after = [] }) => after.map((id) => ordinalOf.get(id)!).toSorted((a, b) => a - b))
-  const operators = specs.map(
-    (spec, ordinal): PlanOperator => ({
-      ordinal,
-      id: spec.id,
-      algoName: 'algo_local_pass_through',
-      executor: 'local',
-      params: {},
-      inputs: upstreamOf[ordinal]!.map((from, port) => ({ port, from, fromPort: 0 })),
-      upstream: upstreamOf[ordinal]!,
-      downstream: specs.flatMap((_, other) => (upstreamOf[other]!.includes(ordinal) ? [other] : [])),
-      triggerRule: spec.rule ?? 'all_success',
-      retry: { ...defaultRetryPolicy, jitter: false, ...spec.retry },
-      timeoutMs: spec.timeoutMs ?? null,
-    }),
+  const upstreamOf = specs.map(({ after = [] }) =>
+    after.map((id) => ordinalOf.get(id)!).toSorted((a, b) => a - b),
   )
+  const operators = specs.map((spec, ordinal): PlanOperator => ({
+    ordinal,
+    id: spec.id,
+    algoName: 'algo_local_pass_through',
+    executor: 'local',
+    params: {},
+    inputs: upstreamOf[ordinal]!.map((from, port) => ({ port, from, fromPort: 0 })),
+    upstream: upstreamOf[ordinal]!,
+    downstream: specs.flatMap((_, other) => (upstreamOf[other]!.includes(ordinal) ? [other] : [])),
+    triggerRule: spec.rule ?? 'all_success',
+    retry: { ...defaultRetryPolicy, jitter: false, ...spec.retry },
+    timeoutMs: spec.timeoutMs ?? null,
+  }))
   return { operators }
 }
 
@@ -84,13 +84,13 @@ export class RunHarness {
       plan,
       plan.operators.map(({ ordinal }) => newOperatorTask(ordinal)),
     )
-    const harness = this
+    const clock = { now: () => this.now, draw: () => this.draw }
     this.ctx = {
       get now() {
-        return harness.now
+        return clock.now()
       },
       get draw() {
-        return harness.draw
+        return clock.draw()
       },
       newAttemptId: () => `attempt-${++this.#ids}`,
       cancelGraceMs: 10_000,
@@ -109,7 +109,9 @@ export class RunHarness {
   }
 
   states(): Record<string, string> {
-    return Object.fromEntries(this.run.plan.operators.map(({ id, ordinal }) => [id, this.run.tasks[ordinal]!.state]))
+    return Object.fromEntries(
+      this.run.plan.operators.map(({ id, ordinal }) => [id, this.run.tasks[ordinal]!.state]),
+    )
   }
 
   start(): this {
@@ -130,6 +132,14 @@ export class RunHarness {
   fail(id: string, retryable = true): Advance {
     const { ordinal, attempt } = this.task(id)
     const failure = { code: 'TASK_FAILED', message: 'no' } as const
-    return this.send({ type: 'failed', ordinal, attempt, failure, retryable, worker: 'w1', startedAt: this.now })
+    return this.send({
+      type: 'failed',
+      ordinal,
+      attempt,
+      failure,
+      retryable,
+      worker: 'w1',
+      startedAt: this.now,
+    })
   }
 }

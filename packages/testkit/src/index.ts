@@ -1,1 +1,8 @@
-export {}
+export { createTestDatabase, type TestDatabase } from './postgres.ts'
+export { exerciseStore } from './store-conformance/exercise-store.ts'
+export type { MakeStore, StoreUnderTest } from './store-conformance/store-fixture.ts'
+export * from './fake-clock.ts'
+export type { BrokerServerUnderTest, MakeBrokerServer } from './broker-conformance/broker-fixture.ts'
+export { exerciseBroker } from './broker-conformance/exercise-broker.ts'
+export { testAmqpUrl, useTestRabbit, type TestRabbit } from './rabbit.ts'
+export * from './scripted-executor.ts'

@@ -1,0 +1,115 @@
+import {
+  advance,
+  applyAdvance,
+  type AdvanceContext,
+  type AttemptWrite,
+  type DeploymentWrite,
+  type EngineBatch,
+  type EngineEvent,
+  type Effect,
+  type Fact,
+  type HeadWrite,
+  type TaskWrite,
+} from '@celeriac/core'
+import type { CachedRun, RunCache } from './run-cache.ts'
+
+/** What became of one event, for metrics and logs. */
+export type EventDisposition = 'applied' | 'ignored' | 'illegal'
+
+export interface RunEffect {
+  readonly runId: string
+  readonly effect: Effect
+}
+
+/**
+ * One batch in the making: events are advanced against the cache one after another; at the end each changed row is
+ * written once, in its latest form, whatever number of events changed it.
+ */
+export class BatchDraft {
+  readonly effects: RunEffect[] = []
+  readonly #touched = new Map<string, { cached: CachedRun; ordinals: Set<number> }>()
+  readonly #attempts: AttemptWrite[] = []
+  readonly #deployments: DeploymentWrite[] = []
+
+  get isEmpty(): boolean {
+    return this.#touched.size === 0
+  }
+
+  /** Ids of the runs that the batch changes. */
+  runIds(): string[] {
+    return [...this.#touched.keys()]
+  }
+
+  apply(cache: RunCache, cached: CachedRun, event: EngineEvent, ctx: AdvanceContext): EventDisposition {
+    const { run } = cached
+    const result = advance(run, event, ctx)
+    if (result.kind !== 'applied') return result.kind
+    const runId = run.head.id
+    const touched = this.#touched.get(runId) ?? { cached, ordinals: new Set<number>() }
+    this.#touched.set(runId, touched)
+    for (const task of result.tasks) {
+      touched.ordinals.add(task.ordinal)
+      cache.indexAttempt(runId, task, run.tasks[task.ordinal])
+    }
+    applyAdvance(run, result)
+    for (const fact of result.facts) this.#addFact(cached, fact)
+    for (const effect of result.effects) this.effects.push({ runId, effect })
+    return 'applied'
+  }
+
+  /** The set-based writes, fenced by what the database holds. */
+  writes(epochOf: (partition: number) => number): EngineBatch {
+    const heads: HeadWrite[] = []
+    const tasks: TaskWrite[] = []
+    const partitions = new Set<number>()
+    for (const [runId, { cached, ordinals }] of this.#touched) {
+      const { head, tasks: current } = cached.run
+      partitions.add(head.partition)
+      if (head.version !== cached.storedVersion) heads.push({ fromVersion: cached.storedVersion, head })
+      for (const ordinal of ordinals) {
+        const task = current[ordinal]
+        const stored = cached.storedTasks[ordinal]
+        if (task !== undefined && stored !== undefined)
+          tasks.push({ runId, fromState: stored.state, fromAttempt: stored.attempt, task })
+      }
+    }
+    const fences = [...partitions].map((partition) => ({ partition, epoch: epochOf(partition) }))
+    return { fences, heads, tasks, attempts: this.#attempts, deployments: this.#deployments }
+  }
+
+  /** Call once the writes are committed: they are what the database holds now. */
+  markStored(): void {
+    for (const { cached, ordinals } of this.#touched.values()) {
+      cached.storedVersion = cached.run.head.version
+      for (const ordinal of ordinals) {
+        const task = cached.run.tasks[ordinal]
+        if (task !== undefined) cached.storedTasks[ordinal] = { state: task.state, attempt: task.attempt }
+      }
+    }
+  }
+
+  /** The tasks that the batch changed, in their latest form. */
+  *changedTasks() {
+    for (const [runId, { cached, ordinals }] of this.#touched)
+      for (const ordinal of ordinals) {
+        const task = cached.run.tasks[ordinal]
+        if (task !== undefined) yield { runId, cached, task }
+      }
+  }
+
+  #addFact(cached: CachedRun, fact: Fact): void {
+    const runId = cached.run.head.id
+    switch (fact.type) {
+      case 'attempt_ended':
+        this.#attempts.push({ runId, ordinal: fact.ordinal, attempt: fact.attempt })
+        return
+      case 'deployed': {
+        const task = cached.run.tasks[fact.ordinal]
+        const deployment = task?.result?.deployment
+        if (task !== undefined && deployment !== undefined)
+          this.#deployments.push({ runId, ordinal: fact.ordinal, attempt: task.attempt, deployment })
+        return
+      }
+    }
+  }
+}

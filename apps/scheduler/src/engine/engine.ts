@@ -1,0 +1,419 @@
+/**
+ * The DAG engine of one scheduler: the imperative shell around core's `advance`.
+ *
+ *   event queues ──▶ inbox ──▶ batch: advance each ──▶ ONE transaction, fenced ──▶ publish ready tasks, with confirms
+ *   wakes, confirms ──▲                                                        └──▶ ack the deliveries
+ *
+ * Order and crashes:
+ * - before the commit: nothing happened; the unacked deliveries come again, to this or the next owner;
+ * - after the commit, before the publish: the `ready` rows are the outbox; the next owner publishes them;
+ * - after the publish, before the ack: the events come again and are ignored, as duplicates.
+ * So every crash ends in a duplicate, never in a loss, and `advance` ignores duplicates.
+ *
+ * One batch at a time is advanced and committed; publishing and acking of a batch overlap with the next ones. Memory is
+ * ahead of the database only during a commit. If that commit is refused, the runs it touched are forgotten and loaded
+ * again; if the database cannot be reached, the same batch is tried until it can.
+ */
+import {
+  AppError,
+  isAppError,
+  isFinalRunState,
+  messageOf,
+  wakeOfRun,
+  wakeOfTask,
+  type AdvanceContext,
+  type Broker,
+  type Clock,
+  type CommitOutcome,
+  type Delivery,
+  type EngineEvent,
+  type Instant,
+  type Store,
+} from '@celeriac/core'
+import { parkMalformed, type Topology } from '@celeriac/broker'
+import { newId, type ArtifactLayout, type Logger } from '@celeriac/runtime'
+import { BatchDraft } from './batch-draft.ts'
+import { Dispatcher, type PublishedTask } from './dispatcher.ts'
+import { EventConsumers } from './event-consumers.ts'
+import { readIncoming } from './incoming.ts'
+import type { EngineMetrics } from './metrics.ts'
+import { Ownership } from './ownership.ts'
+import { recoveryEvents, wakesOfRun } from './recovery.ts'
+import { RunCache, type CachedRun } from './run-cache.ts'
+import { WakeQueue } from './wake-queue.ts'
+
+export interface EngineDeps {
+  readonly store: Store
+  readonly broker: Broker
+  readonly topology: Topology
+  readonly artifacts: ArtifactLayout
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: EngineMetrics
+  /** Name of this scheduler, unique among those alive. */
+  readonly name: string
+  readonly random: () => number
+}
+
+/** Deliveries or internal events per transaction. */
+const batchLimit = 256
+/** A confirmed task is written as `queued` only if nothing newer is known about it after this time. */
+const queuedAfterMs = 100
+const cancelGraceMs = 15_000
+const storeRetryMs = 500
+
+type InboxItem =
+  | { readonly kind: 'delivery'; readonly partition: number; readonly delivery: Delivery }
+  | { readonly kind: 'event'; readonly runId: string; readonly event: EngineEvent }
+
+export class Engine {
+  readonly #deps: EngineDeps
+  readonly #ownership = new Ownership()
+  readonly #cache = new RunCache()
+  readonly #wakes = new WakeQueue()
+  readonly #dispatcher: Dispatcher
+  readonly #consumers: EventConsumers
+  readonly #publishing = new Set<Promise<void>>()
+  #inbox: InboxItem[] = []
+  #isStopping = false
+  #isRunning = false
+  #loop: Promise<void> = Promise.resolve()
+  #cancelWakeTimer: () => void = () => {}
+  #timerAt: Instant = Infinity
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps
+    this.#dispatcher = new Dispatcher({ ...deps, origin: deps.name })
+    this.#consumers = new EventConsumers({
+      ...deps,
+      ownership: this.#ownership,
+      onDelivery: (partition, delivery) => this.#push({ kind: 'delivery', partition, delivery }),
+      onLost: (partition) => this.#disown(partition),
+      onQueuedRuns: (runIds) => {
+        for (const runId of runIds)
+          if (this.#cache.get(runId) === undefined)
+            this.#push({ kind: 'event', runId, event: { type: 'run_created' } })
+      },
+    })
+  }
+
+  /** Partitions owned now. */
+  get partitions(): number[] {
+    return this.#ownership.owned()
+  }
+
+  get openRuns(): number {
+    return this.#cache.size
+  }
+
+  /** Events that wait to be processed. */
+  get backlog(): number {
+    return this.#inbox.length
+  }
+
+  async start(): Promise<void> {
+    await this.#consumers.start()
+  }
+
+  /** Stops consuming, finishes the batch in progress and what it publishes. Idempotent; legal before `start`. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    this.#cancelWakeTimer()
+    await this.#consumers.stop()
+    await this.#loop
+    await Promise.all(this.#publishing)
+    for (const item of this.#inbox) if (item.kind === 'delivery') item.delivery.requeue()
+    this.#inbox = []
+  }
+
+  #push(item: InboxItem): void {
+    this.#inbox.push(item)
+    if (this.#isRunning || this.#isStopping) return
+    this.#isRunning = true
+    this.#loop = this.#drain()
+  }
+
+  /** Works until the inbox is empty. A macrotask between batches lets the deliveries that have arrived join the next. */
+  async #drain(): Promise<void> {
+    try {
+      while (this.#inbox.length > 0 && !this.#isStopping) {
+        await new Promise<void>((resolve) => setImmediate(resolve))
+        await this.#runBatch(this.#inbox.splice(0, batchLimit))
+      }
+    } catch (error) {
+      this.#deps.logger.error({ err: error }, 'engine batch failed')
+    } finally {
+      this.#isRunning = false
+    }
+    if (this.#inbox.length > 0 && !this.#isStopping) this.#push(this.#inbox.shift() as InboxItem)
+  }
+
+  async #runBatch(items: readonly InboxItem[]): Promise<void> {
+    const startedAt = this.#deps.clock.now()
+    const draft = new BatchDraft()
+    const deliveries: Delivery[] = []
+    for (const item of items) {
+      try {
+        if (item.kind === 'delivery')
+          await this.#takeDelivery(draft, item.partition, item.delivery, deliveries)
+        else await this.#takeEvent(draft, item.runId, item.event)
+      } catch (error) {
+        await this.#onItemFailed(item, error)
+      }
+    }
+    try {
+      if (!draft.isEmpty && !(await this.#commit(draft))) {
+        for (const delivery of deliveries) delivery.requeue()
+        return
+      }
+    } catch (error) {
+      await this.#onCommitFailed(draft, items, error)
+      return
+    }
+    this.#deps.metrics.batch(items.length, this.#deps.clock.now() - startedAt)
+    this.#afterCommit(draft, deliveries)
+  }
+
+  async #takeDelivery(
+    draft: BatchDraft,
+    partition: number,
+    delivery: Delivery,
+    taken: Delivery[],
+  ): Promise<void> {
+    if (!this.#ownership.owns(partition)) await this.#takeOver(partition)
+    const incoming = readIncoming(delivery, partition, (id) => this.#cache.findAttempt(id))
+    switch (incoming.kind) {
+      case 'probe':
+        break
+      case 'stale':
+        this.#deps.metrics.event('stale', 'ignored')
+        break
+      case 'attempt': {
+        const cached = this.#cache.get(incoming.place.runId)
+        if (cached !== undefined) this.#advance(draft, cached, incoming.event)
+        break
+      }
+      case 'run': {
+        const cached = this.#cache.get(incoming.runId) ?? (await this.#load(incoming.runId))
+        const event = cached === null ? null : incoming.toEvent(cached.run)
+        if (cached !== null && event !== null) this.#advance(draft, cached, event)
+        if (cached !== null) this.#forgetIfFinal(draft, cached)
+        break
+      }
+    }
+    taken.push(delivery)
+  }
+
+  async #takeEvent(draft: BatchDraft, runId: string, event: EngineEvent): Promise<void> {
+    const cached = this.#cache.get(runId) ?? (event.type === 'run_created' ? await this.#load(runId) : null)
+    if (cached === null || !this.#ownership.owns(cached.run.head.partition)) return
+    this.#advance(draft, cached, event)
+    this.#forgetIfFinal(draft, cached)
+  }
+
+  #advance(draft: BatchDraft, cached: CachedRun, event: EngineEvent): void {
+    const disposition = draft.apply(this.#cache, cached, event, this.#context())
+    this.#deps.metrics.event(event.type, disposition)
+    if (disposition === 'illegal')
+      this.#deps.logger.error({ run_id: cached.run.head.id, event: event.type }, 'illegal transition refused')
+  }
+
+  /** A final run that an event did not bring back to life needs no place in memory. */
+  #forgetIfFinal(draft: BatchDraft, { run }: CachedRun): void {
+    const { id, state } = run.head
+    if (isFinalRunState(state) && !draft.runIds().includes(id)) this.#cache.remove(id)
+  }
+
+  #context(): AdvanceContext {
+    return {
+      now: this.#deps.clock.now(),
+      draw: this.#deps.random(),
+      newAttemptId: newId,
+      cancelGraceMs,
+    }
+  }
+
+  async #onItemFailed(item: InboxItem, error: unknown): Promise<void> {
+    const { broker, topology, logger } = this.#deps
+    if (item.kind === 'delivery' && isAppError(error) && error.code === 'BROKER_MESSAGE_MALFORMED') {
+      logger.warn({ queue: item.delivery.queue, details: error.details }, 'malformed message parked')
+      await parkMalformed(broker, topology, item.delivery, error)
+      return
+    }
+    // Kept here rather than requeued: the broker counts redeliveries, and an outage is not the message's fault.
+    logger.warn({ err: messageOf(error) }, 'event not processed; it is tried again')
+    this.#deps.clock.after(storeRetryMs, () => this.#push(item))
+  }
+
+  /** True when the batch is in the database. False: nothing is, and memory of the runs concerned is dropped. */
+  async #commit(draft: BatchDraft): Promise<boolean> {
+    const outcome = await this.#commitUntilReached(draft)
+    switch (outcome.kind) {
+      case 'committed':
+        draft.markStored()
+        return true
+      case 'fenced':
+        this.#deps.logger.warn(
+          { partitions: outcome.partitions },
+          'partition taken over by another scheduler',
+        )
+        for (const partition of outcome.partitions) this.#disown(partition)
+        break
+      case 'conflict':
+        this.#deps.logger.error(
+          { run_ids: outcome.runIds },
+          'rows changed under the engine; runs are loaded again',
+        )
+        break
+    }
+    // Memory ran ahead of the database for all runs of the batch, not only for those that clashed.
+    await this.#reload(draft.runIds())
+    return false
+  }
+
+  async #reload(runIds: readonly string[]): Promise<void> {
+    for (const runId of runIds) {
+      const cached = this.#cache.get(runId)
+      if (cached === undefined) continue
+      this.#cache.remove(runId)
+      if (this.#ownership.owns(cached.run.head.partition)) await this.#load(runId)
+    }
+  }
+
+  /** The database refuses the batch for good. One event is to blame: the others must not suffer for it. */
+  async #onCommitFailed(draft: BatchDraft, items: readonly InboxItem[], error: unknown): Promise<void> {
+    const { broker, topology, logger } = this.#deps
+    await this.#reload(draft.runIds())
+    if (this.#isStopping) {
+      for (const item of items) if (item.kind === 'delivery') item.delivery.requeue()
+    } else if (items.length > 1) {
+      for (const item of items) await this.#runBatch([item])
+    } else {
+      logger.error({ err: error }, 'event refused by the database')
+      const [item] = items
+      if (item?.kind !== 'delivery') return
+      const reason = new AppError('INTERNAL_ERROR', 'the event cannot be stored', { cause: error })
+      await parkMalformed(broker, topology, item.delivery, reason)
+    }
+  }
+
+  async #commitUntilReached(draft: BatchDraft): Promise<CommitOutcome> {
+    const batch = draft.writes((partition) => this.#ownership.epochOf(partition))
+    for (;;) {
+      try {
+        return await this.#deps.store.commitBatch(batch)
+      } catch (error) {
+        if (!isAppError(error) || !error.retryable || this.#isStopping) throw error
+        this.#deps.logger.warn(
+          { err: messageOf(error.cause ?? error) },
+          'database not reached; batch is tried again',
+        )
+        await new Promise<void>((resolve) => this.#deps.clock.after(storeRetryMs, resolve))
+      }
+    }
+  }
+
+  #afterCommit(draft: BatchDraft, deliveries: readonly Delivery[]): void {
+    for (const { runId, cached, task } of draft.changedTasks()) {
+      const wake = wakeOfTask(cached.run, task)
+      if (wake !== null) this.#wakes.add({ runId, ...wake })
+      this.#deps.metrics.task(task)
+    }
+    for (const runId of draft.runIds()) {
+      const cached = this.#cache.get(runId)
+      if (cached === undefined) continue
+      const wake = wakeOfRun(cached.run.head)
+      if (wake !== null) this.#wakes.add({ runId, ...wake })
+      if (isFinalRunState(cached.run.head.state)) {
+        this.#deps.metrics.runFinished(cached.run.head)
+        this.#deps.logger.info({ run_id: runId, state: cached.run.head.state }, 'run finished')
+        this.#cache.remove(runId)
+      }
+    }
+    this.#armTimer()
+    const publishing = this.#publish(draft, deliveries).finally(() => this.#publishing.delete(publishing))
+    this.#publishing.add(publishing)
+  }
+
+  async #publish(draft: BatchDraft, deliveries: readonly Delivery[]): Promise<void> {
+    try {
+      const { confirmed, unconfirmed, refused } = await this.#dispatcher.carryOut(draft.effects, this.#cache)
+      for (const { runId, event } of refused) this.#push({ kind: 'event', runId, event })
+      this.#deps.metrics.published(confirmed.length)
+      if (confirmed.length > 0) this.#deps.clock.after(queuedAfterMs, () => this.#confirm(confirmed))
+      if (unconfirmed.length > 0) this.#resend(unconfirmed)
+    } catch (error) {
+      this.#deps.logger.error({ err: error }, 'ready tasks not published; their rows stay the outbox')
+    }
+    for (const delivery of deliveries) delivery.ack()
+  }
+
+  /** Tells the machine that these messages are with the broker, unless their tasks have moved on meanwhile. */
+  #confirm(tasks: readonly PublishedTask[]): void {
+    if (this.#isStopping) return
+    for (const { runId, ordinal, attempt } of tasks) {
+      const task = this.#cache.get(runId)?.run.tasks[ordinal]
+      if (task?.state === 'ready' && task.attempt === attempt)
+        this.#push({ kind: 'event', runId, event: { type: 'published', ordinal, attempt } })
+    }
+  }
+
+  /** The broker did not take the message (connection lost, queue missing): the task is `ready` still, so once more. */
+  #resend(tasks: readonly PublishedTask[]): void {
+    this.#deps.clock.after(storeRetryMs, () => {
+      if (this.#isStopping) return
+      const draft = new BatchDraft()
+      for (const { runId, ordinal } of tasks)
+        draft.effects.push({ runId, effect: { type: 'dispatch', ordinal } })
+      void this.#deps.broker.opened().then(
+        () => this.#publish(draft, []),
+        () => {},
+      )
+    })
+  }
+
+  async #takeOver(partition: number): Promise<void> {
+    const { store, name, logger } = this.#deps
+    const { epoch } = await store.claimPartition({ partition, owner: name })
+    this.#forgetPartition(partition)
+    const runIds = await store.listOpenRuns({ partition })
+    this.#ownership.gain(partition, epoch)
+    for (const runId of runIds) await this.#load(runId)
+    logger.info({ partition, epoch, open_runs: runIds.length }, 'partition taken over')
+  }
+
+  /** Takes a run into memory and sends itself what the run is owed: unsent messages, missed deadlines. */
+  async #load(runId: string): Promise<CachedRun | null> {
+    const record = await this.#deps.store.findRun(runId)
+    if (record === null || !this.#ownership.owns(record.head.partition)) return null
+    const cached = this.#cache.add(record)
+    for (const event of recoveryEvents(cached.run, this.#deps.broker.isDurable))
+      this.#push({ kind: 'event', runId, event })
+    for (const wake of wakesOfRun(cached.run)) this.#wakes.add({ runId, ...wake })
+    this.#armTimer()
+    return cached
+  }
+
+  #disown(partition: number): void {
+    if (!this.#ownership.lose(partition)) return
+    this.#forgetPartition(partition)
+    this.#deps.logger.info({ partition }, 'partition given up')
+  }
+
+  #forgetPartition(partition: number): void {
+    for (const runId of this.#cache.ofPartition(partition)) this.#cache.remove(runId)
+  }
+
+  #armTimer(): void {
+    const at = this.#wakes.nextAt()
+    if (at === null || at >= this.#timerAt || this.#isStopping) return
+    this.#cancelWakeTimer()
+    this.#timerAt = at
+    this.#cancelWakeTimer = this.#deps.clock.after(Math.max(0, at - this.#deps.clock.now()), () => {
+      this.#timerAt = Infinity
+      for (const { runId, event } of this.#wakes.takeDue(this.#deps.clock.now()))
+        this.#push({ kind: 'event', runId, event })
+      this.#armTimer()
+    })
+  }
+}

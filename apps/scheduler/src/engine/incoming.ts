@@ -1,0 +1,85 @@
+import {
+  decodeEngineMessage,
+  decodeResultMessage,
+  isEngineMessage,
+  type ResultEvent,
+} from '@celeriac/contracts'
+import { AppError, partitionOf, type Delivery, type EngineEvent, type Run } from '@celeriac/core'
+import type { AttemptPlace } from './run-cache.ts'
+
+/** What a delivery on a partition's event queue asks for. */
+export type Incoming =
+  | { readonly kind: 'probe' }
+  /** About a run as a whole; the run may have to be loaded. */
+  | { readonly kind: 'run'; readonly runId: string; readonly toEvent: (run: Run) => EngineEvent | null }
+  /** About an attempt in flight. */
+  | { readonly kind: 'attempt'; readonly place: AttemptPlace; readonly event: EngineEvent }
+  /** About an attempt that is not in flight any more: a duplicate or a late message. */
+  | { readonly kind: 'stale' }
+
+/** Reads a delivery. Throws BROKER_MESSAGE_MALFORMED. */
+export function readIncoming(
+  delivery: Delivery,
+  partition: number,
+  findAttempt: (attemptId: string) => AttemptPlace | undefined,
+): Incoming {
+  if (!isEngineMessage(delivery)) {
+    const { taskId, event } = decodeResultMessage(delivery)
+    const place = findAttempt(taskId)
+    if (place === undefined) return { kind: 'stale' }
+    const engineEvent = toEngineEvent(place, event)
+    return engineEvent === null ? { kind: 'stale' } : { kind: 'attempt', place, event: engineEvent }
+  }
+  const message = decodeEngineMessage(delivery)
+  if (message.event === 'partition.probe') return { kind: 'probe' }
+  if (partitionOf(message.run_id) !== partition)
+    throw new AppError('BROKER_MESSAGE_MALFORMED', 'the run belongs to another partition', {
+      details: { run_id: message.run_id, partition },
+    })
+  switch (message.event) {
+    case 'run.created':
+      return { kind: 'run', runId: message.run_id, toEvent: () => ({ type: 'run_created' }) }
+    case 'run.cancel':
+      return { kind: 'run', runId: message.run_id, toEvent: () => ({ type: 'cancel_requested' }) }
+    case 'run.rerun':
+      return {
+        kind: 'run',
+        runId: message.run_id,
+        toEvent: (run) => rerunEvent(run, message.from, message.only),
+      }
+  }
+}
+
+/** Null when the run has no such operator: the API refuses that, so it is a message of somebody else. */
+function rerunEvent(run: Run, from: string, only: boolean): EngineEvent | null {
+  if (from === 'failed') return { type: 'rerun_requested', from, only: false }
+  const operator = run.plan.operators.find(({ id }) => id === from)
+  return operator === undefined ? null : { type: 'rerun_requested', from: operator.ordinal, only }
+}
+
+function toEngineEvent({ ordinal, attempt }: AttemptPlace, event: ResultEvent): EngineEvent | null {
+  switch (event.status) {
+    case 'STARTED':
+      return { type: 'started', ordinal, attempt, worker: event.worker, startedAt: event.startedAt ?? 0 }
+    case 'PROGRESS':
+      return { type: 'progressed', ordinal, attempt, progress: event.progress }
+    case 'SUCCESS':
+      return {
+        type: 'succeeded',
+        ordinal,
+        attempt,
+        result: event.result,
+        worker: event.worker,
+        startedAt: event.startedAt,
+      }
+    case 'FAILURE': {
+      const { failure, retryable, worker, startedAt } = event
+      return { type: 'failed', ordinal, attempt, failure, retryable, worker, startedAt }
+    }
+    case 'REVOKED':
+      return { type: 'revoked', ordinal, attempt, reason: event.reason }
+    case 'RETRY':
+      // A Celery worker retries by itself under the same id: the attempt goes on.
+      return null
+  }
+}

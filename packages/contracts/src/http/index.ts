@@ -1,0 +1,6 @@
+export * from './common.ts'
+export * from './dags.ts'
+export * from './datasets.ts'
+export * from './fleet.ts'
+export * from './runs.ts'
+export * from './schema-registry.ts'

@@ -1,0 +1,10 @@
+import { z } from 'zod'
+
+/** Every schema of the HTTP interface that has a name; the OpenAPI document prints them as components. */
+export const httpSchemas = z.registry<{ id: string }>()
+
+/** Gives a schema its name in the OpenAPI document. Names are contracts: generated clients use them. */
+export function named<S extends z.ZodType>(id: string, schema: S): S {
+  httpSchemas.add(schema, { id })
+  return schema
+}

@@ -1,0 +1,8 @@
+export { attempts } from './attempts.ts'
+export { dagVersions, dags } from './dags.ts'
+export { datasets, datasetsIdSequence } from './datasets.ts'
+export { modelVersions, models } from './models.ts'
+export { operatorTasks } from './operator-tasks.ts'
+export { partitions } from './partitions.ts'
+export { runs } from './runs.ts'
+export { schemaMigrations } from './schema-migrations.ts'

@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises'
+import { expect } from 'vitest'
+
+export interface OperatorView {
+  readonly id: string
+  readonly algo_name: string
+  readonly state: string
+  readonly attempt: number
+  readonly worker: string | null
+  readonly error: { code: string; message: string } | null
+  readonly metrics: Record<string, number>
+  readonly compat: readonly Record<string, unknown>[]
+  readonly outputs: Record<string, { type: string; uri: string; rows?: number }>
+}
+
+export interface RunView {
+  readonly id: string
+  readonly state: string
+  readonly operators: readonly OperatorView[]
+}
+
+/** A user of the REST API. */
+export class ApiClient {
+  readonly url: string
+  readonly token: string
+
+  constructor(url: string, token: string) {
+    this.url = url
+    this.token = token
+  }
+
+  async request(
+    method: string,
+    path: string,
+    body?: string | Uint8Array,
+    type = 'application/json',
+  ): Promise<Response> {
+    return fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body === undefined ? {} : { 'content-type': type }),
+      },
+      ...(body === undefined ? {} : { body: body as BodyInit }),
+    })
+  }
+
+  async json<T>(method: string, path: string, body?: string | Uint8Array, type?: string): Promise<T> {
+    const response = await this.request(method, path, body, type)
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+    return JSON.parse(text) as T
+  }
+
+  /** Registers and runs a document. */
+  submit(yaml: string): Promise<RunView> {
+    return this.json('POST', '/api/v1/runs', yaml, 'application/yaml')
+  }
+
+  run(id: string): Promise<RunView> {
+    return this.json('GET', `/api/v1/runs/${id}`)
+  }
+
+  async uploadFile(query: string, file: string): Promise<void> {
+    await this.json('POST', `/api/v1/datasets?${query}`, await readFile(file), 'text/csv')
+  }
+
+  /** The run once it is in one of these states. */
+  async waitFor(id: string, states: readonly string[], timeoutMs = 120_000): Promise<RunView> {
+    let last: RunView | null = null
+    await expect
+      .poll(
+        async () => {
+          last = await this.run(id)
+          return states.includes(last.state)
+        },
+        { timeout: timeoutMs, interval: 100, message: `run ${id} to be ${states.join(' or ')}` },
+      )
+      .toBe(true)
+      .catch((error: unknown) => {
+        const operators = last?.operators.map(
+          ({ id: op, state, error: fault }) => `${op}: ${state} ${fault?.message ?? ''}`,
+        )
+        throw new Error(`run ${id} is ${last?.state}\n${operators?.join('\n')}`, { cause: error })
+      })
+    return last as unknown as RunView
+  }
+}
+
+export const finalStates = ['succeeded', 'failed', 'cancelled'] as const

@@ -1,0 +1,74 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+
+export const root = join(import.meta.dirname, '..', '..')
+const cli = join(root, 'apps', 'cli', 'bin', 'celeriac.mjs')
+
+export interface Finished {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A process of the platform under test: the built `celeriac` command, as users run it. */
+export class PlatformProcess {
+  readonly child: ChildProcess
+  readonly exited: Promise<Finished>
+  #stdout = ''
+  #stderr = ''
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+    this.child = spawn(process.execPath, [cli, ...args], {
+      cwd: root,
+      env: { ...process.env, NO_COLOR: '1', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#stdout += text))
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text))
+    this.exited = once(this.child, 'close').then(([code]) => ({
+      code: code as number | null,
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+    }))
+  }
+
+  /** All that it printed so far, for failure messages. */
+  get output(): string {
+    return this.#stdout + this.#stderr
+  }
+
+  get isRunning(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal)
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Finished> {
+    if (this.isRunning) this.child.kill(signal)
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), 20_000)
+    try {
+      return await this.exited
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** Runs a command to its end. */
+export const runCommand = (
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> => new PlatformProcess(args, env).exited
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
