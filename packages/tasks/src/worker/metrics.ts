@@ -1,0 +1,97 @@
+import { executorNames } from '@celeriac/broker'
+import type { AttemptOutcome } from '@celeriac/core'
+import type { MetricsOf } from '@celeriac/runtime'
+
+const outcomes = ['succeeded', 'failed', 'revoked'] as const satisfies readonly AttemptOutcome['status'][]
+
+/** What a worker does with a delivery on an executor queue. */
+const dispositions = [
+  'acked',
+  'requeued',
+  'duplicate',
+  'malformed',
+  'expired',
+  'revoked',
+  'unknown_task',
+] as const
+
+/** Metrics of the task worker; the reference page lists the same (test-synced). */
+export const taskWorkerMetricTable = {
+  finished: {
+    type: 'counter',
+    name: 'attempts_finished_total',
+    help: 'Attempts whose result was confirmed by the broker.',
+    labels: { executor: executorNames, outcome: outcomes },
+  },
+  runDuration: {
+    type: 'histogram',
+    name: 'attempt_run_duration_seconds',
+    help: 'Time from the start of an attempt by its executor to its outcome.',
+    labels: { executor: executorNames },
+  },
+  running: {
+    type: 'gauge',
+    name: 'tasks_running',
+    help: 'Attempts that an executor is working on.',
+    labels: { executor: executorNames },
+  },
+  slots: {
+    type: 'gauge',
+    name: 'worker_slots',
+    help: 'Attempts that this worker can run at a time, by use.',
+    labels: { executor: executorNames, state: ['busy', 'free'] },
+  },
+  deliveries: {
+    type: 'counter',
+    name: 'broker_deliveries_total',
+    help: 'Deliveries on executor queues, by what was done with them.',
+    labels: { disposition: dispositions },
+  },
+  confirmDuration: {
+    type: 'histogram',
+    name: 'publish_confirm_duration_seconds',
+    help: 'Time from handing a batch of results to the broker to its confirms.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+  },
+} as const
+
+export type TaskWorkerMetrics = MetricsOf<typeof taskWorkerMetricTable>
+
+type Outcome = AttemptOutcome['status']
+
+/** The metrics of one queue, with their labels looked up once: an attempt must not pay for it. Milliseconds. */
+export interface QueueMeters {
+  executing(attempts: number): void
+  executed(durationMs: number): void
+  finished(outcome: Outcome): void
+  delivery(disposition: (typeof dispositions)[number]): void
+}
+
+export function createQueueMeters(
+  metrics: TaskWorkerMetrics,
+  executor: string,
+  concurrency: number,
+): QueueMeters {
+  const duration = metrics.runDuration.labels({ executor })
+  const running = metrics.running.labels({ executor })
+  const busy = metrics.slots.labels({ executor, state: 'busy' })
+  const free = metrics.slots.labels({ executor, state: 'free' })
+  const byOutcome = Object.fromEntries(
+    outcomes.map((outcome) => [outcome, metrics.finished.labels({ executor, outcome })]),
+  )
+  const byDisposition = Object.fromEntries(
+    dispositions.map((disposition) => [disposition, metrics.deliveries.labels({ disposition })]),
+  )
+  const meters: QueueMeters = {
+    executing: (attempts) => {
+      running.set(attempts)
+      busy.set(attempts)
+      free.set(concurrency - attempts)
+    },
+    executed: (durationMs) => duration.observe(durationMs / 1_000),
+    finished: (outcome) => byOutcome[outcome]?.inc(),
+    delivery: (disposition) => byDisposition[disposition]?.inc(),
+  }
+  meters.executing(0)
+  return meters
+}
