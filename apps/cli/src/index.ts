@@ -1,1 +1,3 @@
-export {}
+export { exitCodes, exitReasonOf, type ExitReason } from './exit-codes.ts'
+export { buildProgram, runCommandLine } from './program.ts'
+export type { Io } from './io.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface AdminToken {
@@ -18,12 +18,17 @@ export async function adminToken(config: { apiToken: string | null; dataDir: str
   if (config.apiToken !== null) return { token: config.apiToken, file: null, isNew: false }
   const file = join(config.dataDir, 'token')
   await mkdir(config.dataDir, { recursive: true })
+  const draft = `${file}.${randomBytes(6).toString('hex')}`
+  const token = randomBytes(24).toString('base64url')
+  await writeFile(draft, `${token}\n`, { mode: 0o600 })
   try {
-    const token = randomBytes(24).toString('base64url')
-    await writeFile(file, `${token}\n`, { mode: 0o600, flag: 'wx' })
+    // A hard link appears whole or not at all, and only where there is no file yet.
+    await link(draft, file)
     return { token, file, isNew: true }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     return { token: (await readFile(file, 'utf8')).trim(), file, isNew: false }
+  } finally {
+    await rm(draft, { force: true })
   }
 }

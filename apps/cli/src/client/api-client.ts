@@ -1,0 +1,126 @@
+import { isErrorCode } from '@celeriac/core'
+import { problemDetailsSchema } from '@celeriac/contracts'
+import type { z } from 'zod'
+import { CliFault } from '../cli-fault.ts'
+import { exitReasonOf, type ExitReason } from '../exit-codes.ts'
+
+export interface RequestOptions {
+  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
+  readonly headers?: Readonly<Record<string, string>>
+  /** JSON body; for others use `content`. */
+  readonly body?: unknown
+  readonly content?: { readonly type: string; readonly data: string | Blob }
+  /** Default 30 s; null = no limit (uploads). */
+  readonly timeoutMs?: number | null
+}
+
+const defaultTimeoutMs = 30_000
+
+/** Calls of the HTTP interface. Answers are checked against the interface's schemas; errors become faults. */
+export class ApiClient {
+  readonly server: string
+  readonly #token: string | null
+
+  constructor(options: { readonly server: string; readonly token: string | null }) {
+    this.server = options.server.replace(/\/+$/, '')
+    this.#token = options.token
+  }
+
+  get<S extends z.ZodType>(path: string, schema: S, options: RequestOptions = {}): Promise<z.output<S>> {
+    return this.#call('GET', path, schema, options)
+  }
+
+  post<S extends z.ZodType>(path: string, schema: S, options: RequestOptions = {}): Promise<z.output<S>> {
+    return this.#call('POST', path, schema, options)
+  }
+
+  async #call<S extends z.ZodType>(
+    method: string,
+    path: string,
+    schema: S,
+    options: RequestOptions,
+  ): Promise<z.output<S>> {
+    const { status, body } = await this.#send(method, path, options)
+    if (status >= 400) throw faultOfAnswer(status, body)
+    const parsed = schema.safeParse(body)
+    if (parsed.success) return parsed.data
+    throw new CliFault('internal', `the server's answer is not as expected; are both of the same version?`, {
+      details: { path, issues: parsed.error.issues.slice(0, 3).map((issue) => issue.message) },
+    })
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    options: RequestOptions,
+  ): Promise<{ readonly status: number; readonly body: unknown }> {
+    const url = new URL(this.server + path)
+    for (const [key, value] of Object.entries(options.query ?? {}))
+      for (const item of value === undefined ? [] : [value].flat()) url.searchParams.append(key, String(item))
+    const content =
+      options.body === undefined
+        ? options.content
+        : { type: 'application/json', data: JSON.stringify(options.body) }
+    const timeoutMs = options.timeoutMs === undefined ? defaultTimeoutMs : options.timeoutMs
+    try {
+      const response = await fetch(url, {
+        method,
+        headers: {
+          accept: 'application/json',
+          ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
+          ...(content === undefined ? {} : { 'content-type': content.type }),
+          ...options.headers,
+        },
+        ...(content === undefined ? {} : { body: content.data, duplex: 'half' }),
+        ...(timeoutMs === null ? {} : { signal: AbortSignal.timeout(timeoutMs) }),
+      } as RequestInit)
+      return { status: response.status, body: await bodyOf(response) }
+    } catch (cause) {
+      throw unreachable(this.server, cause)
+    }
+  }
+}
+
+async function bodyOf(response: Response): Promise<unknown> {
+  const text = await response.text()
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return text.slice(0, 500)
+  }
+}
+
+function unreachable(server: string, cause: unknown): CliFault {
+  const { name, cause: inner } = cause as { name?: string; cause?: { code?: string } }
+  const why = name === 'TimeoutError' ? 'no answer in time' : (inner?.code ?? String(cause))
+  return new CliFault('unavailable', `cannot reach the server at ${server} (${why})`, {
+    hint: 'start one with `celeriac standalone`, or name it with --server or CELERIAC_SERVER',
+    cause,
+  })
+}
+
+function faultOfAnswer(status: number, body: unknown): CliFault {
+  const parsed = problemDetailsSchema.safeParse(body)
+  if (!parsed.success)
+    return new CliFault(reasonOfStatus(status), `the server answered ${status} without saying why`)
+  const { code, detail, problems = [], details = {} } = parsed.data
+  const reason = isErrorCode(code) ? exitReasonOf(code) : reasonOfStatus(status)
+  return new CliFault(reason, detail, {
+    code,
+    problems,
+    details,
+    ...(reason === 'denied'
+      ? {
+          hint: 'pass the token with --token, CELERIAC_API_TOKEN, or the data directory with CELERIAC_DATA_DIR',
+        }
+      : {}),
+  })
+}
+
+const reasonOfStatus = (status: number): ExitReason => {
+  if (status === 401 || status === 403) return 'denied'
+  if (status === 404) return 'notFound'
+  if (status === 409) return 'conflict'
+  if (status < 500) return 'invalid'
+  return status === 502 || status === 503 || status === 504 ? 'unavailable' : 'internal'
+}

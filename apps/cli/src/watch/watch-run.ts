@@ -1,0 +1,105 @@
+/**
+ * Follows a run until it is finished, by polling. On a terminal the screen is redrawn in place; elsewhere each change
+ * of state is one line, so that logs of CI jobs stay readable.
+ */
+import { isFinalRunState } from '@celeriac/core'
+import { runSchema, type OperatorTaskView, type RunView } from '@celeriac/contracts'
+import { createLogUpdate } from 'log-update'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ApiClient } from '../client/api-client.ts'
+import { CliFault } from '../cli-fault.ts'
+import type { Io } from '../io.ts'
+import { elapsedText } from '../output/duration.ts'
+import { noteOf } from '../output/run-table.ts'
+import { stateSign, stateStyle } from '../output/state-style.ts'
+import { runScreen } from './run-screen.ts'
+
+export type WatchMode = 'screen' | 'lines' | 'silent'
+
+const pollMs = 250
+/** Large runs make large answers: never spend more than about a fifth of the time on asking. */
+const restFactor = 4
+/** A server that restarts is back within this time; the run does not depend on it. */
+const patienceMs = 60_000
+
+export interface WatchOptions {
+  readonly mode: WatchMode
+  readonly signal?: AbortSignal
+}
+
+export const watchModeOf = (io: Io, flags: { readonly json?: boolean }): WatchMode =>
+  flags.json === true ? 'silent' : io.isTty ? 'screen' : 'lines'
+
+/** The finished run. Rejects with the server's fault, or when it stays away for longer than a minute. */
+export async function watchRun(
+  client: ApiClient,
+  runId: string,
+  io: Io,
+  options: WatchOptions,
+): Promise<RunView> {
+  const show = viewer(io, options.mode)
+  let reachedAt = Date.now()
+  for (;;) {
+    const askedAt = Date.now()
+    try {
+      const run = await client.get(`/api/v1/runs/${encodeURIComponent(runId)}`, runSchema)
+      reachedAt = Date.now()
+      show.update(run)
+      if (isFinalRunState(run.state)) {
+        show.end()
+        return run
+      }
+    } catch (error) {
+      const isPassing = error instanceof CliFault && error.reason === 'unavailable'
+      if (!isPassing || Date.now() - reachedAt > patienceMs) throw error
+    }
+    const pauseMs = Math.max(pollMs, (Date.now() - askedAt) * restFactor)
+    await delay(pauseMs, undefined, options.signal === undefined ? {} : { signal: options.signal })
+  }
+}
+
+interface Viewer {
+  update(run: RunView): void
+  /** Leaves the last picture on the screen. */
+  end(): void
+}
+
+function viewer(io: Io, mode: WatchMode): Viewer {
+  if (mode === 'silent') return { update: () => undefined, end: () => undefined }
+  return mode === 'screen' ? screenViewer(io) : lineViewer(io)
+}
+
+function screenViewer(io: Io): Viewer {
+  const log = createLogUpdate(process.stdout)
+  return {
+    update: (run) => log(runScreen(run, Date.now(), io).join('\n')),
+    end: () => log.done(),
+  }
+}
+
+/** States in which nothing happens to an operator: not worth a line. */
+const waiting: ReadonlySet<string> = new Set(['pending', 'ready', 'queued'])
+
+function lineViewer(io: Io): Viewer {
+  const seen = new Map<string, string>()
+  return {
+    update(run) {
+      for (const operator of run.operators) {
+        const key = `${operator.state} ${operator.attempt}`
+        if (seen.get(operator.id) === key) continue
+        seen.set(operator.id, key)
+        if (!waiting.has(operator.state)) io.out(changeLine(operator, io))
+      }
+    },
+    end: () => undefined,
+  }
+}
+
+/** One change of one operator. */
+export function changeLine(operator: OperatorTaskView, io: Io): string {
+  const state = io.paint(stateStyle(operator.state), `${stateSign(operator.state)} ${operator.state}`)
+  const took = elapsedText(operator.started_at, operator.finished_at, Date.now())
+  const again = operator.attempt > 1 ? ` (attempt ${operator.attempt})` : ''
+  const note = noteOf(operator)
+  return `${state}  ${operator.id}${again}${took === '' ? '' : `  ${took}`}${note === '' ? '' : `  ${note}`}`
+}

@@ -1,0 +1,68 @@
+import { AppError } from '@celeriac/core'
+import { datasetPageSchema, datasetSchema, pageQuerySchema, uploadQuerySchema } from '@celeriac/contracts'
+import { z } from 'zod'
+import { receiveDataset } from '../../datasets/receive-dataset.ts'
+import { uploadTypes } from '../../datasets/upload-parts.ts'
+import { defineRoute, type BodyReader, type Route } from '../route.ts'
+import { given, pageView } from '../views/page-view.ts'
+import { datasetView } from '../views/record-views.ts'
+
+/** The handler reads the body itself, as a stream. */
+const upload: BodyReader<undefined> = {
+  content: Object.fromEntries(uploadTypes.map((type) => [type, 'binary' as const])),
+  required: true,
+  read: () => Promise.resolve(undefined),
+}
+
+export const datasetRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'post',
+    path: '/api/v1/datasets',
+    operationId: 'uploadDataset',
+    tag: 'datasets',
+    summary: 'Uploads a CSV or Parquet file. CSV is checked line by line, and its schema inferred.',
+    access: 'token',
+    query: uploadQuerySchema,
+    body: upload,
+    answers: { 201: { description: 'The data set', schema: datasetSchema } },
+    errors: ['VALIDATION_DATASET_MALFORMED', 'CONFLICT_DATASET_EXISTS'],
+    async handle({ query, request }, deps) {
+      const dataset = await receiveDataset(request, query, deps)
+      return {
+        status: 201,
+        headers: { location: `/api/v1/datasets/${dataset.id}` },
+        body: datasetView(dataset),
+      }
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/api/v1/datasets',
+    operationId: 'listDatasets',
+    tag: 'datasets',
+    summary: 'Lists data sets, newest first.',
+    access: 'token',
+    query: pageQuerySchema,
+    answers: { 200: { description: 'A page of data sets', schema: datasetPageSchema } },
+    errors: [],
+    async handle({ query }, { store }) {
+      return { status: 200, body: pageView(await store.listDatasets(given(query)), datasetView) }
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/api/v1/datasets/{id}',
+    operationId: 'getDataset',
+    tag: 'datasets',
+    summary: 'A data set: where it is, its size and its columns.',
+    access: 'token',
+    params: z.object({ id: z.coerce.number().int().min(1).max(2_147_483_647) }),
+    answers: { 200: { description: 'The data set', schema: datasetSchema } },
+    errors: ['NOT_FOUND_DATASET'],
+    async handle({ params }, { store }) {
+      const [dataset] = await store.findDatasets([params.id])
+      if (dataset !== undefined) return { status: 200, body: datasetView(dataset) }
+      throw new AppError('NOT_FOUND_DATASET', 'there is no such data set', { details: { id: params.id } })
+    },
+  }),
+]

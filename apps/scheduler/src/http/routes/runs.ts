@@ -1,0 +1,140 @@
+import {
+  createRunBodySchema,
+  runPageSchema,
+  runSchema,
+  runsQuerySchema,
+  submittedRunSchema,
+  type ProblemView,
+} from '@celeriac/contracts'
+import type { IncomingHttpHeaders } from 'node:http'
+import { z } from 'zod'
+import { checkDocument } from '../../submission/check-document.ts'
+import { runNotFound } from '../../submission/change-run.ts'
+import { submitRun, type Submission } from '../../submission/submit-run.ts'
+import type { ApiDeps } from '../api-deps.ts'
+import { documentBody, jsonBody } from '../body-readers.ts'
+import { fieldProblem, invalidInput } from '../check-input.ts'
+import { defineRoute, type HeaderSpec, type Route, type RouteAnswer } from '../route.ts'
+import { given, pageView } from '../views/page-view.ts'
+import { runHeadView, runSummaryView, runView } from '../views/run-view.ts'
+import { findDag } from './dags.ts'
+import { requireRunId, runParams } from './operator-task.ts'
+import { pathText } from './path-text.ts'
+
+const idempotencyKeySchema = z.string().regex(/^[\x21-\x7e]{1,200}$/)
+const idempotencyHeader: HeaderSpec = {
+  'Idempotency-Key': {
+    description:
+      'Makes a retry safe: the same key with the same request answers with the run that it made first.',
+    schema: idempotencyKeySchema,
+  },
+}
+const submitted = { description: 'The run was accepted', schema: submittedRunSchema }
+
+export const runRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'post',
+    path: '/api/v1/runs',
+    operationId: 'submitRun',
+    tag: 'runs',
+    summary: 'Registers a DAG document and runs it.',
+    access: 'token',
+    query: z.strictObject({ name: z.string().min(1).max(200).optional() }),
+    headers: idempotencyHeader,
+    body: documentBody,
+    answers: { 202: submitted },
+    errors: ['VALIDATION_DAG_INVALID', 'VALIDATION_DATASET_MISSING', 'CONFLICT_IDEMPOTENCY_KEY'],
+    async handle({ query, body, headers }, deps) {
+      const idempotencyKey = idempotencyKeyOf(headers)
+      const { dag, warnings } = checkDocument(body.source, {
+        algorithms: deps.algorithms,
+        name: query.name ?? body.name,
+      })
+      const { version } = await deps.store.registerDag(dag)
+      return submit({ dag: version, idempotencyKey, isVersionExplicit: true }, warnings, deps)
+    },
+  }),
+  defineRoute({
+    method: 'post',
+    path: '/api/v1/dags/{id}/runs',
+    operationId: 'runDag',
+    tag: 'runs',
+    summary: 'Runs a registered DAG, by id or name; its newest version unless the body names one.',
+    access: 'token',
+    params: z.object({ id: pathText }),
+    headers: idempotencyHeader,
+    body: jsonBody(createRunBodySchema, { optional: true }),
+    answers: { 202: submitted },
+    errors: ['NOT_FOUND_DAG', 'VALIDATION_DATASET_MISSING', 'CONFLICT_IDEMPOTENCY_KEY'],
+    async handle({ params, body, headers }, deps) {
+      const idempotencyKey = idempotencyKeyOf(headers)
+      const { version } = body
+      const dag = await findDag({ idOrName: params.id, ...(version === undefined ? {} : { version }) }, deps)
+      return submit({ dag, idempotencyKey, isVersionExplicit: version !== undefined }, [], deps)
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/api/v1/runs',
+    operationId: 'listRuns',
+    tag: 'runs',
+    summary: 'Lists runs, newest first.',
+    access: 'token',
+    query: runsQuerySchema,
+    answers: { 200: { description: 'A page of runs', schema: runPageSchema } },
+    errors: [],
+    async handle({ query }, { store }) {
+      return { status: 200, body: pageView(await store.listRuns(given(query)), runSummaryView) }
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/api/v1/runs/{id}',
+    operationId: 'getRun',
+    tag: 'runs',
+    summary: 'A run with its operator tasks.',
+    access: 'token',
+    params: runParams,
+    answers: { 200: { description: 'The run', schema: runSchema } },
+    errors: ['NOT_FOUND_RUN'],
+    async handle({ params }, deps) {
+      return { status: 200, body: await readRun(params.id, deps) }
+    },
+  }),
+]
+
+/** The run as clients see it. Throws NOT_FOUND_RUN. */
+export async function readRun(runId: string, { store }: Pick<ApiDeps, 'store'>) {
+  requireRunId(runId)
+  const [run, attempts] = await Promise.all([store.findRun(runId), store.listAttempts(runId)])
+  if (run === null) throw runNotFound(runId)
+  return runView(run, attempts)
+}
+
+async function submit(
+  submission: Submission,
+  warnings: readonly ProblemView[],
+  deps: ApiDeps,
+): Promise<RouteAnswer> {
+  const { head, isNew } = await submitRun(submission, deps)
+  return {
+    status: 202,
+    headers: { location: `/api/v1/runs/${head.id}` },
+    body: {
+      ...runHeadView(head, submission.dag.name),
+      is_new: isNew,
+      operator_count: submission.dag.plan.operators.length,
+      warnings,
+    },
+  }
+}
+
+function idempotencyKeyOf(headers: IncomingHttpHeaders): string | null {
+  const given = headers['idempotency-key']
+  if (given === undefined) return null
+  const key = idempotencyKeySchema.safeParse(given)
+  if (key.success) return key.data
+  throw invalidInput('the header Idempotency-Key is not valid', [
+    fieldProblem('headers.Idempotency-Key', '1 to 200 visible ASCII characters are expected'),
+  ])
+}
