@@ -10,7 +10,6 @@ import {
   type TaskFailure,
   type TaskResult,
 } from '@celeriac/core'
-import { z } from 'zod'
 import type { ErrorOfChild } from './frames.ts'
 import type { JobEnd } from './pool-child.ts'
 
@@ -19,8 +18,6 @@ export type Intervention =
   | { readonly kind: 'cancelled'; readonly reason: string }
   | { readonly kind: 'timed-out'; readonly limitS: number }
   | null
-
-const outputsSchema = z.looseObject({ outputs: z.record(z.string(), z.looseObject({ uri: z.unknown() })) })
 
 /** Tracebacks are shown to people; the innermost frames are at the end. */
 const maxTracebackChars = 32_768
@@ -59,19 +56,11 @@ export function isTainted(end: JobEnd, intervention: Intervention): boolean {
 }
 
 function succeeded(result: unknown): AttemptOutcome {
-  const parsed = taskResultSchema.safeParse(withoutEmptyOutputs(result))
+  const parsed = taskResultSchema.safeParse(result)
   if (parsed.success) return { status: 'succeeded', result: parsed.data as TaskResult }
   return failed('TASK_MALFORMED_RESULT', 'the operator returned something that is not an operator result', {
     problems: parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`),
   })
-}
-
-/** An operator that passed on an input which was not wired names an output without an artifact: there is none. */
-function withoutEmptyOutputs(result: unknown): unknown {
-  const parsed = outputsSchema.safeParse(result)
-  if (!parsed.success) return result
-  const outputs = Object.entries(parsed.data.outputs).filter(([, output]) => output.uri !== null)
-  return { ...parsed.data, outputs: Object.fromEntries(outputs) }
 }
 
 function failedInPython(error: ErrorOfChild): AttemptOutcome {

@@ -1,0 +1,1 @@
+"""Artifacts: what an attempt writes (tables, models, transforms, reports, deployments) and how it is committed."""
