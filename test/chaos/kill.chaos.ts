@@ -3,35 +3,54 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
 
-/** 20 operators with branches and joins: four layers of five, each fed by two operators of the layer above. */
+interface Edge {
+  readonly target: string
+  readonly source_index: number
+  readonly target_index: number
+}
+
+const layers = ['read_file', 'standardize', 'standardize', 'select_columns']
+const paramsOf = [{ data_id: 7 }, { columns: ['a', 'b'] }, { columns: ['a', 'b'] }, { include: ['a'] }]
+
+/**
+ * 20 operators that all write artifacts, in four layers of five. The second standardize joins: a table of the first layer
+ * and the transform that its neighbour fitted in the second.
+ */
 function documentOf(index: number): string {
-  const rels: Record<string, { target: string; source_index: number; target_index: number }[]> = {}
+  const rels: Record<string, Edge[]> = {}
   const details: Record<string, unknown> = {}
-  const list: string[] = []
-  for (let layer = 0; layer < 4; layer++)
-    for (let column = 0; column < 5; column++) {
-      const id = `o${layer}_${column}`
-      list.push(id)
-      details[id] = {
-        algo_name: 'algo_local_test_sleep',
-        params: { seconds: 0.02 },
+  const wire = (source: string, target: string, source_index = 0, target_index = 0): void => {
+    ;(rels[source] ??= []).push({ target, source_index, target_index })
+  }
+  for (let column = 0; column < 5; column++) {
+    for (const [layer, algorithm] of layers.entries())
+      details[`o${layer}_${column}`] = {
+        algo_name: `algo_local_${algorithm}`,
+        params: paramsOf[layer],
         retries: { max: 3, backoff: 0.1 },
       }
-      if (layer === 0) continue
-      const above = `o${layer - 1}_${column}`
-      ;(rels[above] ??= []).push({ target: id, source_index: 0, target_index: 0 })
-    }
+    wire(`o0_${column}`, `o1_${column}`)
+    wire(`o0_${(column + 1) % 5}`, `o2_${column}`)
+    wire(`o1_${column}`, `o2_${column}`, 1, 1)
+    wire(`o2_${column}`, `o3_${column}`)
+  }
   return JSON.stringify({
     name: `chaos-${index}`,
-    dag: { operator_list: list, operator_rels: rels, operator_details: details },
+    dag: { operator_list: Object.keys(details), operator_rels: rels, operator_details: details },
   })
 }
+
+const table = [
+  'a,b,c',
+  ...Array.from({ length: 500 }, (_, row) => `${row},${(row * 7) % 11},${row % 3}`),
+].join('\n')
 
 const runs = 50
 let platform: Platform
 
 beforeAll(async () => {
   platform = await (await Platform.create('distributed')).start({ schedulers: 2, workers: 3, concurrency: 2 })
+  await platform.api.json('POST', '/api/v1/datasets?id=7&name=numbers', `${table}\n`, 'text/csv')
 })
 afterAll(() => platform?.destroy())
 

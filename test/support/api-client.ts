@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { expect } from 'vitest'
+import { vi } from 'vitest'
 
 export interface OperatorView {
   readonly id: string
@@ -41,7 +41,7 @@ export class ApiClient {
         authorization: `Bearer ${this.token}`,
         ...(body === undefined ? {} : { 'content-type': type }),
       },
-      ...(body === undefined ? {} : { body: body as BodyInit }),
+      ...(body === undefined ? {} : { body: body as NonNullable<RequestInit['body']> }),
     })
   }
 
@@ -67,23 +67,15 @@ export class ApiClient {
 
   /** The run once it is in one of these states. */
   async waitFor(id: string, states: readonly string[], timeoutMs = 120_000): Promise<RunView> {
-    let last: RunView | null = null
-    await expect
-      .poll(
-        async () => {
-          last = await this.run(id)
-          return states.includes(last.state)
-        },
-        { timeout: timeoutMs, interval: 100, message: `run ${id} to be ${states.join(' or ')}` },
+    const check = async (): Promise<RunView> => {
+      const run = await this.run(id)
+      if (states.includes(run.state)) return run
+      const operators = run.operators.map(
+        ({ id: op, state, error }) => `${op}: ${state} ${error?.message ?? ''}`,
       )
-      .toBe(true)
-      .catch((error: unknown) => {
-        const operators = last?.operators.map(
-          ({ id: op, state, error: fault }) => `${op}: ${state} ${fault?.message ?? ''}`,
-        )
-        throw new Error(`run ${id} is ${last?.state}\n${operators?.join('\n')}`, { cause: error })
-      })
-    return last as unknown as RunView
+      throw new Error(`run ${id} is ${run.state}, not ${states.join(' or ')}\n${operators.join('\n')}`)
+    }
+    return vi.waitFor(check, { timeout: timeoutMs, interval: 100 })
   }
 }
 

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { buildTopology } from '@celeriac/broker'
 import amqp from 'amqplib'
 import pg from 'pg'
-import { expect } from 'vitest'
+import { vi } from 'vitest'
 import { ApiClient } from './api-client.ts'
 import { freePort, PlatformProcess, root, runCommand } from './processes.ts'
 
@@ -139,22 +139,20 @@ export class Platform {
   }
 }
 
+/** Also used in hooks, where expect.poll is not allowed. */
 async function untilReady(process: PlatformProcess, url: string): Promise<void> {
-  await expect
-    .poll(
-      async () => {
-        if (!process.isRunning) throw new Error(`the process ended:\n${process.output}`)
-        return fetch(`${url}/readyz`).then(
-          ({ status }) => status,
-          () => 0,
-        )
-      },
-      { timeout: 60_000, interval: 100 },
-    )
-    .toBe(200)
-    .catch((error: unknown) => {
-      throw new Error(`${url} is not ready:\n${process.output}`, { cause: error })
-    })
+  const check = async (): Promise<void> => {
+    const { status } = await fetch(`${url}/readyz`)
+    if (status !== 200) throw new Error(`readyz answers ${status}`)
+  }
+  const died = process.exited.then(() => {
+    throw new Error('the process ended')
+  })
+  try {
+    await Promise.race([vi.waitFor(check, { timeout: 60_000, interval: 100 }), died])
+  } catch (error) {
+    throw new Error(`${url} is not ready:\n${process.output}`, { cause: error })
+  }
 }
 
 async function withDatabase<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {

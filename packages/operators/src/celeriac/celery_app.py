@@ -10,13 +10,32 @@ import os
 from typing import Any
 
 from celery import Celery
+from kombu import Exchange, Queue
 
 from .operator_task import execute
 
 TASK_NAME = "celeriac.run_operator"
 
+# The schedulers declare the executor queues, with arguments of their own (quorum, dead-letter exchange, delivery limit). A
+# worker that declared them with Celery's defaults would be refused (406), so it takes them as they are.
+EXECUTORS = ("local", "dc")
+PREFIX = os.environ.get("CELERIAC_QUEUE_PREFIX", "")
+QUEUES = [
+    Queue(
+        f"{PREFIX}celeriac.{executor}",
+        Exchange("", no_declare=True),
+        f"{PREFIX}celeriac.{executor}",
+        # By this Celery knows that the queue takes no global prefetch count; it is not declared.
+        queue_arguments={"x-queue-type": "quorum"},
+        no_declare=True,
+    )
+    for executor in EXECUTORS
+]
+
 app = Celery("celeriac", broker=os.environ.get("CELERIAC_AMQP_URL", "amqp://"), backend="rpc://")
 app.conf.update(
+    task_queues=QUEUES,
+    task_default_queue=QUEUES[0].name,
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_track_started=True,
