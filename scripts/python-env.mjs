@@ -93,6 +93,12 @@ async function readLayout(root, test) {
   }
 }
 
+/** The interpreter that the user wants; null when there is no wish, or it is the environment itself (scripts pass it on). */
+function askedFor({ python }) {
+  const wanted = process.env.CELERIAC_PYTHON
+  return wanted && path.resolve(wanted) !== python ? wanted : null
+}
+
 /** The environment the stamp describes when it matches the lock files and its interpreter exists, else null. */
 async function readStamp(layout, test) {
   try {
@@ -100,8 +106,7 @@ async function readStamp(layout, test) {
     const matches = Object.entries(layout.hashes).every(([file, hash]) => stamp.hashes[file] === hash)
     if (!matches || (test && !stamp.versions.pytest)) return null
     if (stamp.sources !== layout.sources) return null // the repository was moved
-    const wanted = process.env.CELERIAC_PYTHON
-    if (wanted && stamp.asked_for !== wanted) return null
+    if ((stamp.asked_for ?? null) !== askedFor(layout)) return null
     await access(stamp.python)
     return toResult(layout, stamp)
   } catch {
@@ -122,7 +127,7 @@ async function writeStamp(layout, source, versions) {
     source,
     python,
     sources: layout.sources,
-    asked_for: process.env.CELERIAC_PYTHON ?? null,
+    asked_for: askedFor(layout),
     versions,
   }
   await mkdir(layout.venv, { recursive: true })
@@ -133,7 +138,7 @@ async function writeStamp(layout, source, versions) {
 }
 
 async function build(layout, test, log) {
-  const candidates = await findInterpreters()
+  const candidates = await findInterpreters(askedFor(layout))
   const suitable = candidates.filter(({ versions }) => atLeast(versions.python, MINIMUM.python))
   if (suitable.length === 0) {
     const seen = candidates.map(({ versions }) => `${versions.executable} is ${versions.python}`).join(', ')
@@ -213,8 +218,7 @@ function isEquipped(versions, test) {
 }
 
 /** Every distinct interpreter on this machine that starts, in order of preference. */
-async function findInterpreters() {
-  const asked = process.env.CELERIAC_PYTHON
+async function findInterpreters(asked) {
   const names = ['python3.11', 'python3.12', 'python3.13', 'python3', '/usr/bin/python3']
   const found = []
   for (const name of asked ? [asked] : names) {

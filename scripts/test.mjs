@@ -43,7 +43,7 @@ function runVitest(names) {
     process.execPath,
     [
       ...args,
-      '--reporter=dot',
+      '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${report}`,
       ...names.flatMap((name) => ['--project', name]),

@@ -1,1 +1,5 @@
-export {}
+export { createAmqpBroker, type AmqpBrokerOptions } from './amqp/amqp-broker.ts'
+export { createMemoryBroker, type MemoryBrokerOptions } from './memory/memory-broker.ts'
+export { createMemoryServer, type MemoryServer } from './memory/memory-server.ts'
+export * from './park-malformed.ts'
+export * from './topology.ts'

@@ -6,3 +6,4 @@ export type { BrokerServerUnderTest, MakeBrokerServer } from './broker-conforman
 export { exerciseBroker } from './broker-conformance/exercise-broker.ts'
 export { testAmqpUrl, useTestRabbit, type TestRabbit } from './rabbit.ts'
 export * from './scripted-executor.ts'
+export { TcpProxy } from './tcp-proxy.ts'

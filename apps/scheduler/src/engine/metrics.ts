@@ -82,8 +82,18 @@ export interface EngineMetrics {
 
 export function createEngineMetrics(registry: MetricsRegistry): EngineMetrics {
   const metrics = registry.register(engineMetricTable)
+  // Looking a child up by its labels costs more than counting.
+  const counters = new Map<string, { inc(): void }>()
+  const counterOf = (event: string, disposition: EventDisposition): { inc(): void } => {
+    const key = `${event}/${disposition}`
+    const known = counters.get(key)
+    if (known !== undefined) return known
+    const counter = metrics.events.labels({ event, disposition })
+    counters.set(key, counter)
+    return counter
+  }
   return {
-    event: (event, disposition) => metrics.events.inc({ event, disposition }),
+    event: (event, disposition) => counterOf(event, disposition).inc(),
     batch: (events, durationMs) => {
       metrics.batchSize.observe(events)
       metrics.batches.observe(durationMs / 1_000)

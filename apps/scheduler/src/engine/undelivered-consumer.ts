@@ -1,4 +1,4 @@
-import { encodeOutcome, operatorTaskName } from '@celeriac/contracts'
+import { encodeOutcome, isEngineMessage, operatorTaskName } from '@celeriac/contracts'
 import {
   AppError,
   isAppError,
@@ -51,6 +51,11 @@ export class UndeliveredConsumer {
     const { broker, topology, clock, logger, name } = this.#deps
     const taskId = delivery.correlationId
     const replyTo = delivery.replyTo
+    // A probe that expired in a queue that had no consumer then: the next one is on its way.
+    if (isEngineMessage(delivery)) {
+      delivery.ack()
+      return
+    }
     try {
       if (delivery.headers?.['task'] !== operatorTaskName || taskId === undefined || !replyTo)
         throw new AppError('BROKER_MESSAGE_MALFORMED', 'a dead-lettered message that is not an operator task')

@@ -1,0 +1,44 @@
+import { messageOf } from '@celeriac/core'
+import type { Logger } from '@celeriac/runtime'
+import type { Topology } from '../topology.ts'
+import { declareTopology } from './declare-topology.ts'
+import type { Session } from './session.ts'
+
+/** At most one declaration of the whole topology in this time because of returned messages. */
+const returnedIntervalMs = 1_000
+
+/** Declares the topology when a connection begins, and again when something of it turns out to be missing. */
+export class TopologyRepair {
+  readonly #topology: Topology
+  readonly #logger: Logger
+  readonly #queues: ReadonlySet<string>
+  readonly #running = new WeakMap<Session, Promise<void>>()
+  #lastReturnedAt = -Infinity
+
+  constructor(topology: Topology, logger: Logger) {
+    this.#topology = topology
+    this.#logger = logger
+    this.#queues = new Set(topology.queues.map((queue) => queue.name))
+  }
+
+  /** Callers at the same time share one declaration. */
+  declare(session: Session): Promise<void> {
+    const running = this.#running.get(session)
+    if (running !== undefined) return running
+    const declaring = declareTopology(session, this.#topology).finally(() => this.#running.delete(session))
+    this.#running.set(session, declaring)
+    return declaring
+  }
+
+  /** A message came back: when it was for a queue of ours, somebody has deleted that. */
+  onReturned(session: Session | null, exchange: string, routingKey: string): void {
+    if (session === null || exchange !== '' || !this.#queues.has(routingKey)) return
+    const now = performance.now()
+    if (now - this.#lastReturnedAt < returnedIntervalMs) return
+    this.#lastReturnedAt = now
+    this.#logger.warn({ queue: routingKey }, 'queue is missing; the topology is declared again')
+    this.declare(session).catch((error: unknown) =>
+      this.#logger.warn({ err: messageOf(error) }, 'topology not declared again'),
+    )
+  }
+}

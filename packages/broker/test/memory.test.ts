@@ -1,0 +1,24 @@
+import { buildTopology, createMemoryBroker, createMemoryServer } from '@celeriac/broker'
+import { silentLogger, systemClock } from '@celeriac/runtime'
+import { exerciseBroker } from '@celeriac/testkit'
+
+exerciseBroker('memory', async () => {
+  const topology = buildTopology({ prefix: 'test.' })
+  const logger = silentLogger()
+  const newServer = () => createMemoryServer({ topology, clock: systemClock })
+  let server = newServer()
+  const create = () => createMemoryBroker({ server, logger })
+  return {
+    topology,
+    create,
+    connect: async () => {
+      const broker = create()
+      await broker.start()
+      return broker
+    },
+    purge: async () => {
+      server = newServer()
+    },
+    close: async () => {},
+  }
+})
