@@ -27,7 +27,6 @@ import {
   type CommitOutcome,
   type Delivery,
   type EngineEvent,
-  type Instant,
   type Store,
 } from '@celeriac/core'
 import { parkMalformed, type Topology } from '@celeriac/broker'
@@ -40,7 +39,7 @@ import type { EngineMetrics } from './metrics.ts'
 import { Ownership } from './ownership.ts'
 import { recoveryEvents, wakesOfRun } from './recovery.ts'
 import { RunCache, type CachedRun } from './run-cache.ts'
-import { WakeQueue } from './wake-queue.ts'
+import { WakeTimer } from './wake-timer.ts'
 
 export interface EngineDeps {
   readonly store: Store
@@ -70,7 +69,7 @@ export class Engine {
   readonly #deps: EngineDeps
   readonly #ownership = new Ownership()
   readonly #cache = new RunCache()
-  readonly #wakes = new WakeQueue()
+  readonly #wakes: WakeTimer
   readonly #dispatcher: Dispatcher
   readonly #consumers: EventConsumers
   readonly #publishing = new Set<Promise<void>>()
@@ -78,11 +77,10 @@ export class Engine {
   #isStopping = false
   #isRunning = false
   #loop: Promise<void> = Promise.resolve()
-  #cancelWakeTimer: () => void = () => {}
-  #timerAt: Instant = Infinity
 
   constructor(deps: EngineDeps) {
     this.#deps = deps
+    this.#wakes = new WakeTimer(deps.clock, ({ runId, event }) => this.#push({ kind: 'event', runId, event }))
     this.#dispatcher = new Dispatcher({ ...deps, origin: deps.name })
     this.#consumers = new EventConsumers({
       ...deps,
@@ -118,7 +116,7 @@ export class Engine {
   /** Stops consuming, finishes the batch in progress and what it publishes. Idempotent; legal before `start`. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    this.#cancelWakeTimer()
+    this.#wakes.stop()
     await this.#consumers.stop()
     await this.#loop
     await Promise.all(this.#publishing)
@@ -315,22 +313,19 @@ export class Engine {
 
   #afterCommit(draft: BatchDraft, deliveries: readonly Delivery[]): void {
     for (const { runId, cached, task } of draft.changedTasks()) {
-      const wake = wakeOfTask(cached.run, task)
-      if (wake !== null) this.#wakes.add({ runId, ...wake })
+      this.#wakes.add(runId, [wakeOfTask(cached.run, task)])
       this.#deps.metrics.task(task)
     }
     for (const runId of draft.runIds()) {
       const cached = this.#cache.get(runId)
       if (cached === undefined) continue
-      const wake = wakeOfRun(cached.run.head)
-      if (wake !== null) this.#wakes.add({ runId, ...wake })
+      this.#wakes.add(runId, [wakeOfRun(cached.run.head)])
       if (isFinalRunState(cached.run.head.state)) {
         this.#deps.metrics.runFinished(cached.run.head)
         this.#deps.logger.info({ run_id: runId, state: cached.run.head.state }, 'run finished')
         this.#cache.remove(runId)
       }
     }
-    this.#armTimer()
     const publishing = this.#publish(draft, deliveries).finally(() => this.#publishing.delete(publishing))
     this.#publishing.add(publishing)
   }
@@ -389,8 +384,7 @@ export class Engine {
     const cached = this.#cache.add(record)
     for (const event of recoveryEvents(cached.run, this.#deps.broker.isDurable))
       this.#push({ kind: 'event', runId, event })
-    for (const wake of wakesOfRun(cached.run)) this.#wakes.add({ runId, ...wake })
-    this.#armTimer()
+    this.#wakes.add(runId, wakesOfRun(cached.run))
     return cached
   }
 
@@ -402,18 +396,5 @@ export class Engine {
 
   #forgetPartition(partition: number): void {
     for (const runId of this.#cache.ofPartition(partition)) this.#cache.remove(runId)
-  }
-
-  #armTimer(): void {
-    const at = this.#wakes.nextAt()
-    if (at === null || at >= this.#timerAt || this.#isStopping) return
-    this.#cancelWakeTimer()
-    this.#timerAt = at
-    this.#cancelWakeTimer = this.#deps.clock.after(Math.max(0, at - this.#deps.clock.now()), () => {
-      this.#timerAt = Infinity
-      for (const { runId, event } of this.#wakes.takeDue(this.#deps.clock.now()))
-        this.#push({ kind: 'event', runId, event })
-      this.#armTimer()
-    })
   }
 }
