@@ -24,7 +24,6 @@ import {
   type AdvanceContext,
   type Broker,
   type Clock,
-  type CommitOutcome,
   type Delivery,
   type EngineEvent,
   type Store,
@@ -32,6 +31,7 @@ import {
 import { parkMalformed, type Topology } from '@celeriac/broker'
 import { newId, type ArtifactLayout, type Logger } from '@celeriac/runtime'
 import { BatchDraft } from './batch-draft.ts'
+import { commitUntilReached } from './commit-until-reached.ts'
 import { Dispatcher, type PublishedTask } from './dispatcher.ts'
 import { EventConsumers } from './event-consumers.ts'
 import { readIncoming } from './incoming.ts'
@@ -245,7 +245,12 @@ export class Engine {
 
   /** True when the batch is in the database. False: nothing is, and memory of the runs concerned is dropped. */
   async #commit(draft: BatchDraft): Promise<boolean> {
-    const outcome = await this.#commitUntilReached(draft)
+    const writes = draft.writes((partition) => this.#ownership.epochOf(partition))
+    const outcome = await commitUntilReached(writes, {
+      ...this.#deps,
+      retryMs: storeRetryMs,
+      isStopping: () => this.#isStopping,
+    })
     switch (outcome.kind) {
       case 'committed':
         draft.markStored()
@@ -292,22 +297,6 @@ export class Engine {
       if (item?.kind !== 'delivery') return
       const reason = new AppError('INTERNAL_ERROR', 'the event cannot be stored', { cause: error })
       await parkMalformed(broker, topology, item.delivery, reason)
-    }
-  }
-
-  async #commitUntilReached(draft: BatchDraft): Promise<CommitOutcome> {
-    const batch = draft.writes((partition) => this.#ownership.epochOf(partition))
-    for (;;) {
-      try {
-        return await this.#deps.store.commitBatch(batch)
-      } catch (error) {
-        if (!isAppError(error) || !error.retryable || this.#isStopping) throw error
-        this.#deps.logger.warn(
-          { err: messageOf(error.cause ?? error) },
-          'database not reached; batch is tried again',
-        )
-        await new Promise<void>((resolve) => this.#deps.clock.after(storeRetryMs, resolve))
-      }
     }
   }
 
