@@ -1,31 +1,19 @@
 import {
-  choiceSetting,
+  httpPortSetting,
   integerSetting,
   listSetting,
-  logLevels,
   optionalSetting,
-  queuePrefixSetting,
+  serviceSettings,
   setting,
   textSetting,
-  urlSetting,
   type ConfigOf,
 } from '@celeriac/runtime'
 import { availableParallelism } from 'node:os'
 
 /** Settings of the worker; `docs/reference/configuration.md` lists them (test-synced). */
 export const workerConfigSchema = {
-  amqpUrl: setting({
-    type: urlSetting(['amqp', 'amqps']),
-    env: 'CELERIAC_AMQP_URL',
-    description: 'RabbitMQ.',
-  }),
-  queuePrefix: setting({
-    type: queuePrefixSetting(),
-    env: 'CELERIAC_QUEUE_PREFIX',
-    default: '',
-    description:
-      'Put in front of the names of all queues and exchanges, so that installations can share a broker.',
-  }),
+  ...serviceSettings,
+  httpPort: httpPortSetting(8781),
   queues: setting({
     type: listSetting(),
     env: 'CELERIAC_QUEUES',
@@ -49,11 +37,6 @@ export const workerConfigSchema = {
     description:
       'Python interpreter with the scientific stack; default: the one of the project’s environment.',
   }),
-  algorithmsDir: optionalSetting({
-    type: textSetting(),
-    env: 'CELERIAC_ALGORITHMS_DIR',
-    description: 'Directories (separated as in PATH) with own algorithms, besides the built-in ones.',
-  }),
   memoryLimitMiB: optionalSetting({
     type: integerSetting({ min: 64, max: 16_777_216 }),
     env: 'CELERIAC_TASK_MEMORY_MIB',
@@ -70,35 +53,6 @@ export const workerConfigSchema = {
     env: 'CELERIAC_DRAIN_TIMEOUT_S',
     default: 30,
     description: 'Seconds that a stop lets attempts finish; what then still runs goes back to the queue.',
-  }),
-  dataDir: setting({
-    type: textSetting(),
-    env: 'CELERIAC_DATA_DIR',
-    default: '.celeriac',
-    description: 'Directory of the artifacts, unless CELERIAC_ARTIFACT_URL says otherwise.',
-  }),
-  artifactUrl: optionalSetting({
-    type: urlSetting(['file']),
-    env: 'CELERIAC_ARTIFACT_URL',
-    description: 'Root of artifacts and logs, shared by all workers and schedulers.',
-  }),
-  httpHost: setting({
-    type: textSetting(),
-    env: 'CELERIAC_HTTP_HOST',
-    default: '127.0.0.1',
-    description: 'Address that /metrics, /healthz and /readyz listen on.',
-  }),
-  httpPort: setting({
-    type: integerSetting({ min: 0, max: 65_535 }),
-    env: 'CELERIAC_HTTP_PORT',
-    default: 8781,
-    description: 'Port of /metrics, /healthz and /readyz; 0 = any free one.',
-  }),
-  logLevel: setting({
-    type: choiceSetting(logLevels),
-    env: 'CELERIAC_LOG_LEVEL',
-    default: 'info',
-    description: 'Least severe level that is logged.',
   }),
 } as const
 
