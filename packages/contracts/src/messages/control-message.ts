@@ -1,11 +1,11 @@
 import type { Delivery, JsonObject, OutgoingMessage } from '@celeriac/core'
 import { z } from 'zod'
-import { decodeJson, encodeJson, parseWith } from './json-body.ts'
+import { decodeJson, encodeJson, jsonObject, parseWith } from './json-body.ts'
 
 /** Celery's remote control (kombu's pidbox), as far as the platform itself uses it. */
 const controlSchema = z.looseObject({
   method: z.string().min(1),
-  arguments: z.record(z.string(), z.json()).nullish(),
+  arguments: jsonObject.nullish(),
   destination: z.array(z.string()).nullish(),
   ticket: z.string().nullish(),
   reply_to: z.object({ exchange: z.string(), routing_key: z.string() }).nullish(),

@@ -1,5 +1,13 @@
-import { AppError, type JsonValue } from '@celeriac/core'
-import type { z } from 'zod'
+import { AppError, type JsonObject, type JsonValue } from '@celeriac/core'
+import { z } from 'zod'
+
+/**
+ * JSON inside of a decoded body. What `JSON.parse` gave is JSON already, and checking it again value by value is most of
+ * what a message costs; so only the outer kind is checked.
+ */
+export const jsonValue = z.unknown() as z.ZodType<JsonValue>
+export const jsonArray = z.array(z.unknown()) as unknown as z.ZodType<JsonValue[]>
+export const jsonObject = z.record(z.string(), z.unknown()) as unknown as z.ZodType<JsonObject>
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })

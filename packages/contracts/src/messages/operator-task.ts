@@ -1,10 +1,9 @@
 import type { JsonObject, OperatorAttempt } from '@celeriac/core'
 import { z } from 'zod'
-import { parseWith } from './json-body.ts'
+import { jsonObject, parseWith } from './json-body.ts'
 import { operatorTaskName } from './names.ts'
 import type { TaskMessage } from './task-message.ts'
 
-const json = z.record(z.string(), z.json())
 const artifactRef = z.looseObject({ uri: z.string(), type: z.string() })
 
 /** kwargs of `celeriac.run_operator`; unknown keys are ignored, so that newer schedulers can add some. */
@@ -13,11 +12,11 @@ const kwargsSchema = z.looseObject({
   operator_id: z.string().min(1),
   attempt: z.number().int().positive(),
   algo_name: z.string().min(1),
-  params: json,
+  params: jsonObject,
   inputs: z.record(z.string().regex(/^\d+$/), z.array(artifactRef)),
   output_prefix: z.string().min(1),
   artifact_root: z.string().min(1),
-  datasets: json.default({}),
+  datasets: jsonObject.default({}),
 })
 
 /** The Celery task of an attempt. `replyTo` is the event queue of the run's partition. */

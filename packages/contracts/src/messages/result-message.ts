@@ -11,7 +11,7 @@ import {
   type TaskResult,
 } from '@celeriac/core'
 import { z } from 'zod'
-import { decodeJson, encodeJson, parseWith } from './json-body.ts'
+import { decodeJson, encodeJson, jsonObject, jsonValue, parseWith } from './json-body.ts'
 import { celeryStates } from './names.ts'
 
 /**
@@ -22,7 +22,7 @@ import { celeryStates } from './names.ts'
 const resultSchema = z.looseObject({
   task_id: z.string().min(1),
   status: z.enum(celeryStates),
-  result: z.json(),
+  result: jsonValue,
   traceback: z.string().nullish(),
   worker: z.string().nullish(),
   started_at: z.number().nullish(),
@@ -38,8 +38,8 @@ const artifactSchema = z.object({
 export const taskResultSchema = z.object({
   outputs: z.record(z.string().regex(/^\d+$/), artifactSchema).default({}),
   metrics: z.record(z.string(), z.number()).default({}),
-  compat: z.array(z.record(z.string(), z.json())).default([]),
-  deployment: z.record(z.string(), z.json()).optional(),
+  compat: z.array(jsonObject).default([]),
+  deployment: jsonObject.optional(),
   skipped: z.string().optional(),
 })
 
@@ -51,12 +51,12 @@ export const taskProgressSchema = z.object({
 
 const failureSchema = z.looseObject({
   exc_type: z.string().default('Exception'),
-  exc_message: z.json().default(null),
+  exc_message: jsonValue.default(null),
   exc_module: z.string().nullish(),
   code: z.string().optional(),
   message: z.string().optional(),
   retryable: z.boolean().optional(),
-  details: z.record(z.string(), z.json()).optional(),
+  details: jsonObject.optional(),
 })
 
 export type ResultEvent =

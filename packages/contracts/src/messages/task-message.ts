@@ -6,7 +6,7 @@ import {
   type OutgoingMessage,
 } from '@celeriac/core'
 import { z } from 'zod'
-import { decodeJson, encodeJson, parseWith } from './json-body.ts'
+import { decodeJson, encodeJson, jsonArray, jsonObject, parseWith } from './json-body.ts'
 
 /** A Celery task, protocol v2: what a producer says. Source: reference of Celery's `as_task_v2`. */
 export interface TaskMessage {
@@ -39,8 +39,7 @@ const headersSchema = z.looseObject({
   origin: z.string().nullish(),
 })
 
-const jsonObject = z.record(z.string(), z.json())
-const bodySchema = z.tuple([z.array(z.json()), jsonObject, z.looseObject({})])
+const bodySchema = z.tuple([jsonArray, jsonObject, z.looseObject({})])
 
 const reprLimit = 1_024
 
