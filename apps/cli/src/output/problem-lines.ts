@@ -11,7 +11,10 @@ export const problemLines = (problems: readonly ProblemView[], file: string, io:
     const head = `${place === '' ? '' : `${place}: `}${severity} ${io.paint('dim', problem.code)}: ${problem.message}`
     const more = [
       problem.path === '' ? '' : `at ${problem.path}`,
-      problem.suggestion === null ? '' : `did you mean ${problem.suggestion}?`,
+      // Most messages say it themselves; programs read the field.
+      problem.suggestion === null || problem.message.includes(problem.suggestion)
+        ? ''
+        : `did you mean ${problem.suggestion}?`,
     ].filter((part) => part !== '')
     return more.length === 0 ? [head] : [head, `    ${more.join('; ')}`]
   })
