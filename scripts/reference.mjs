@@ -16,6 +16,7 @@ export async function renderReference() {
   const runtime = await import('@celeriac/runtime')
   const scheduler = await import('@celeriac/scheduler')
   const worker = await import('@celeriac/worker')
+  const cli = await import('@celeriac/cli')
   const tasks = await import('@celeriac/tasks')
   const executors = await import('@celeriac/executors')
   const { buildTopology, queueArguments } = await import('@celeriac/broker')
@@ -31,6 +32,7 @@ export async function renderReference() {
     'configuration.md': configuration(runtime, {
       Scheduler: scheduler.schedulerConfigSchema,
       Worker: worker.workerConfigSchema,
+      'Command line': cli.clientConfigSchema,
     }),
     'topology.md': topology(buildTopology(), queueArguments),
     'algorithms.md': algorithmPages(algorithms),

@@ -37,7 +37,7 @@ export const workerConfigSchema = {
     description:
       'Python interpreter with the scientific stack; default: the one of the project’s environment.',
   }),
-  memoryLimitMiB: optionalSetting({
+  taskMemoryMib: optionalSetting({
     type: integerSetting({ min: 64, max: 16_777_216 }),
     env: 'CELERIAC_TASK_MEMORY_MIB',
     description: 'Memory in MiB that an attempt may take beyond what its process had; default: no limit.',

@@ -17,7 +17,7 @@ export type WorkerSettings = Pick<
   | 'name'
   | 'python'
   | 'algorithmsDir'
-  | 'memoryLimitMiB'
+  | 'taskMemoryMib'
   | 'maxTasksPerChild'
   | 'drainTimeoutS'
 >
@@ -62,7 +62,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     metrics,
     limits: {
       maxTasksPerChild: settings.maxTasksPerChild,
-      memoryBytes: settings.memoryLimitMiB === null ? null : settings.memoryLimitMiB * 1_048_576,
+      memoryBytes: settings.taskMemoryMib === null ? null : settings.taskMemoryMib * 1_048_576,
     },
   })
   const worker = createTaskWorker({

@@ -10,7 +10,7 @@ test('a worker needs the broker only; the rest has defaults', () => {
     name: null,
     httpPort: 8781,
     drainTimeoutS: 30,
-    memoryLimitMiB: null,
+    taskMemoryMib: null,
   })
   expect(config.concurrency).toBeGreaterThan(0)
 })

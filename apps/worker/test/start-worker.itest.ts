@@ -34,7 +34,7 @@ const settings: WorkerSettings = {
   name: 'w1@test',
   python: null,
   algorithmsDir: null,
-  memoryLimitMiB: null,
+  taskMemoryMib: null,
   maxTasksPerChild: 100,
   drainTimeoutS: 30,
 }

@@ -16,7 +16,7 @@ const worker = await startWorker({
     name: null,
     python: process.env['CELERIAC_PYTHON'] ?? null,
     algorithmsDir: null,
-    memoryLimitMiB: null,
+    taskMemoryMib: null,
     maxTasksPerChild: 10_000,
     drainTimeoutS: 5,
   },

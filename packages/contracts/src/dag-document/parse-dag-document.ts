@@ -47,7 +47,7 @@ export function parseDagDocument(source: string, options: ParseDagOptions): DagP
   problems.locateIn(root)
   const shape = readShape(root, limits, problems)
   if (shape === null) return refused()
-  const executors = options.executors ?? ['local', 'dc']
+  const executors = options.executors ?? ['local']
   const operators = checkOperators(shape, { algorithms: options.algorithms, executors, limits }, problems)
   const edges = checkEdges(shape, operators, limits, problems)
   const inputs = checkWiring(operators, edges, problems)

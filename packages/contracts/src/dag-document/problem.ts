@@ -9,7 +9,7 @@ interface ProblemCodeFacts {
 const error = (meaning: string): ProblemCodeFacts => ({ severity: 'error', meaning })
 const warning = (meaning: string): ProblemCodeFacts => ({ severity: 'warning', meaning })
 
-/** Everything that can be wrong with a DAG document. `docs/reference/dag-document.md` lists the same codes. */
+/** Everything that can be wrong with a DAG document. `docs/reference/document-problems.md` lists the same codes. */
 export const problemCodes = {
   // The text
   document_too_large: error('The document has more bytes than the limit.'),

@@ -1,7 +1,9 @@
 import {
+  errorCodes,
   isErrorCode,
   type AttemptOutcome,
   type Delivery,
+  type ErrorCode,
   type Instant,
   type JsonObject,
   type JsonValue,
@@ -146,15 +148,16 @@ function failureOf(result: unknown, traceback: string | null): { failure: TaskFa
     return { failure: { code: 'TASK_FAILED', message: 'failed without an error' }, retryable: true }
   const { exc_type, exc_message, code, message, retryable, details } = parsed.data
   const text = message ?? textOf(exc_message)
+  const known = code !== undefined && isErrorCode(code) ? code : codeOfException(exc_type)
   return {
     failure: {
-      code: code !== undefined && isErrorCode(code) ? code : codeOfException(exc_type),
+      code: known,
       message: text === '' ? exc_type : text,
       excType: exc_type,
       ...(traceback === null || traceback === '' ? {} : { traceback }),
       ...(details === undefined ? {} : { details }),
     },
-    retryable: retryable ?? true,
+    retryable: retryable ?? errorCodes[known].retryable,
   }
 }
 
@@ -164,8 +167,8 @@ function textOf(args: JsonValue): string {
   return parts.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join(', ')
 }
 
-/** What Celery's own exceptions mean here. */
-function codeOfException(excType: string) {
+/** What the exceptions of Celery, and of our Python package inside a stock Celery worker, mean here. */
+function codeOfException(excType: string): ErrorCode {
   switch (excType) {
     case 'WorkerLostError':
       return 'TASK_WORKER_LOST'
@@ -173,7 +176,17 @@ function codeOfException(excType: string) {
     case 'SoftTimeLimitExceeded':
       return 'TASK_TIMED_OUT'
     case 'NotRegistered':
+    case 'AlgorithmNotFound':
       return 'TASK_ALGORITHM_NOT_FOUND'
+    case 'InvalidParams':
+      return 'TASK_INVALID_PARAMS'
+    case 'InvalidInput':
+      return 'TASK_INVALID_INPUT'
+    case 'ArtifactNotFound':
+      return 'TASK_ARTIFACT_NOT_FOUND'
+    case 'MemoryError':
+      return 'TASK_OUT_OF_MEMORY'
+    case 'Cancelled':
     case 'TaskRevokedError':
       return 'TASK_CANCELLED'
     default:

@@ -39,10 +39,10 @@ test('settings of null count as absent', () => {
 test('retries, timeout, trigger rule and executor are taken over', () => {
   expect(
     operatorOf(
-      'retries: {max: 3, backoff: 10s, backoff_max: 1m, jitter: false}\ntimeout: 5m\ntrigger_rule: all_done\nexecutor: dc',
+      'retries: {max: 3, backoff: 10s, backoff_max: 1m, jitter: false}\ntimeout: 5m\ntrigger_rule: all_done\nexecutor: local',
     ),
   ).toMatchObject({
-    executor: 'dc',
+    executor: 'local',
     retry: { max: 3, backoffMs: 10_000, backoffMaxMs: 60_000, jitter: false },
     timeoutMs: 300_000,
     triggerRule: 'all_done',

@@ -11,8 +11,8 @@ export interface PythonCommand {
   readonly command: string
   /** What precedes `--socket`. @default ['-m', 'celeriac.runner'] */
   readonly args?: readonly string[]
-  /** The whole environment of the Python processes; inherited from this process when left out. */
-  readonly env?: Readonly<Record<string, string>>
+  /** The whole environment of the Python processes: nothing is inherited besides. */
+  readonly env: Readonly<Record<string, string>>
   readonly cwd?: string
 }
 
@@ -48,17 +48,12 @@ export class RunnerParent {
     this.#logger = options.logger
     this.#clock = options.clock
     this.#listener = options.listener
-    const args = [
-      ...(python.args ?? ['-m', 'celeriac.runner']),
-      '--socket',
-      socket.path,
-      '--token',
-      socket.token,
-    ]
+    const args = [...(python.args ?? ['-m', 'celeriac.runner']), '--socket', socket.path]
     this.#process = spawn(python.command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
-      ...(python.env === undefined ? {} : { env: { ...python.env } }),
+      // Not as an argument: every user of the machine can read those.
+      env: { ...python.env, CELERIAC_RUNNER_TOKEN: socket.token },
       ...(python.cwd === undefined ? {} : { cwd: python.cwd }),
     })
     this.#exited = new Promise((resolve) => {

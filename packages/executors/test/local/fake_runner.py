@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-path, token = sys.argv[sys.argv.index("--socket") + 1], sys.argv[sys.argv.index("--token") + 1]
+path, token = sys.argv[sys.argv.index("--socket") + 1], os.environ["CELERIAC_RUNNER_TOKEN"]
 
 
 def pack(kind, **fields):

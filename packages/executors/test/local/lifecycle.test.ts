@@ -15,7 +15,7 @@ test('start tells why the parent did not come up', async () => {
 })
 
 test('start fails when the interpreter does not exist', async () => {
-  const executor = anExecutor({ python: { command: '/no/such/python' } })
+  const executor = anExecutor({ python: { command: '/no/such/python', env: {} } })
   await expect(executor.start()).rejects.toMatchObject({
     code: 'EXECUTOR_UNAVAILABLE',
     details: { command: '/no/such/python' },

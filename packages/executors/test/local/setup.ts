@@ -6,7 +6,11 @@ import { onTestFinished } from 'vitest'
 import { createLocalExecutor, type LocalExecutor, type LocalExecutorOptions } from '../../src/index.ts'
 
 const fakeRunner = fileURLToPath(new URL('fake_runner.py', import.meta.url))
-export const fakePython = { command: 'python3', args: ['-S', '-E', fakeRunner] }
+export const fakePython = {
+  command: 'python3',
+  args: ['-S', '-E', fakeRunner],
+  env: { PATH: process.env['PATH'] ?? '' },
+}
 
 let attempts = 0
 

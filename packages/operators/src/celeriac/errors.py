@@ -117,7 +117,7 @@ def _out_of_memory(message: str, limit: int | None) -> str:
         return f"the operator ran out of memory{reason}; give the worker more memory or the operator less data"
     return (
         f"the operator exceeded its memory limit of {limit / 2**20:.0f} MiB{reason}; "
-        "raise the limit (resources.memory) or reduce the rows or columns it reads"
+        "raise the limit of the workers (CELERIAC_TASK_MEMORY_MIB) or reduce the rows or columns it reads"
     )
 
 

@@ -1,4 +1,4 @@
-"""The warm parent: `python -m celeriac.runner --socket PATH --token TOKEN`.
+"""The warm parent: `python -m celeriac.runner --socket PATH`, the token in CELERIAC_RUNNER_TOKEN.
 
 One thread, one loop over the socket and the wake-up pipe of SIGCHLD. It exits when its socket closes.
 """
@@ -54,9 +54,12 @@ PRELOADED = (
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m celeriac.runner")
     parser.add_argument("--socket", required=True, help="path of the Unix socket Node listens on")
-    parser.add_argument("--token", required=True, help="shared secret sent in every hello")
     arguments = parser.parse_args()
-    return Parent(arguments.socket, arguments.token).serve()
+    # Taken out of the environment: operators and what they start have no use for it.
+    token = os.environ.pop("CELERIAC_RUNNER_TOKEN", None)
+    if token is None:
+        parser.error("CELERIAC_RUNNER_TOKEN is not set: the shared secret that is sent in every hello")
+    return Parent(arguments.socket, token).serve()
 
 
 class Parent:
