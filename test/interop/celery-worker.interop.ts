@@ -80,6 +80,7 @@ test('a stock Celery worker runs the operators of a DAG: state, worker, outputs 
           train: {
             algo_name: 'algo_local_model_2c_l',
             params: { x_cols: ['a', 'b'], y_col: 'label', pre_value: 1 },
+            timeout: 60, // Celery's STARTED carries no time
           },
           predict: { algo_name: 'algo_local_model_predict', params: {} },
           eval: {
@@ -117,5 +118,31 @@ test('an error raised in a stock Celery worker arrives with its class, message a
       message: expect.stringContaining('on purpose'),
       traceback: expect.stringContaining('Traceback'),
     },
+  })
+})
+
+test('an error that no retry can mend keeps its code in a stock Celery worker, and is not retried', async () => {
+  const { id } = await platform.api.submit(
+    JSON.stringify({
+      name: 'stock-celery-invalid-input',
+      dag: {
+        operator_list: ['read', 'select'],
+        operator_rels: { read: [{ target: 'select', source_index: 0, target_index: 0 }] },
+        operator_details: {
+          read: { algo_name: 'algo_local_read_file', params: { data_id: 5 } },
+          select: {
+            algo_name: 'algo_local_select_columns',
+            params: { include: ['lable'] },
+            retries: { max: 3, backoff: 0.1 },
+          },
+        },
+      },
+    }),
+  )
+  const run = await platform.api.waitFor(id, finalStates, 60_000)
+  expect(run.operators[1]).toMatchObject({
+    state: 'failed',
+    attempt: 1,
+    error: { code: 'TASK_INVALID_INPUT', message: expect.stringContaining('lable') },
   })
 })
