@@ -102,18 +102,20 @@ export class PredictClient {
       },
       topology.executorQueue('predict'),
     )
-    try {
-      const [outcome] = await broker.publish([{ ...message, persistent: false }])
-      // 'unknown' may have arrived: the deadline decides.
-      if (outcome === 'rejected' || outcome === 'unroutable')
-        this.#settle(id)?.reject(new AppError('PREDICT_SHED', 'the queue of predictions is full'))
-    } catch (error) {
-      this.#settle(id)?.reject(
-        isAppError(error)
-          ? error
-          : new AppError('BROKER_UNAVAILABLE', 'the request was not sent', { cause: error }),
-      )
-    }
+    // Not awaited: while the broker is away a publish takes longer than most deadlines.
+    broker.publish([{ ...message, persistent: false }]).then(
+      ([outcome]) => {
+        // 'unknown' may have arrived: the deadline decides.
+        if (outcome === 'rejected' || outcome === 'unroutable')
+          this.#settle(id)?.reject(new AppError('PREDICT_SHED', 'the queue of predictions is full'))
+      },
+      (error: unknown) =>
+        this.#settle(id)?.reject(
+          isAppError(error)
+            ? error
+            : new AppError('BROKER_UNAVAILABLE', 'the request was not sent', { cause: error }),
+        ),
+    )
     return answer
   }
 

@@ -12,11 +12,13 @@
  * The caller applies the result to its copy with `applyAdvance` before it feeds the next event of the same run.
  */
 import type { AdvanceContext } from './advance-context.ts'
+import type { Instant } from './json.ts'
 import type { EngineEvent, Effect, Fact, FailedEvent, StartedEvent, SucceededEvent } from './engine-event.ts'
 import { retryDelayMs } from './retry-policy.ts'
 import { newOperatorTask, type OperatorTask, type Run, type RunHead } from './run.ts'
 import { RunDraft } from './run-draft.ts'
 import { isFinalRunState, isFinalTaskState, isInFlightTaskState } from './states.ts'
+import { wakeOfTask } from './wake.ts'
 
 export type IgnoredWhy = 'duplicate' | 'stale_attempt' | 'already_final' | 'not_final' | 'nothing_to_do'
 
@@ -78,11 +80,11 @@ function decide(draft: RunDraft, event: EngineEvent, ctx: AdvanceContext): Ignor
     case 'cancel_deadline':
       return onCancelDeadline(draft)
     case 'rerun_requested':
-      return onRerunRequested(draft, event.from, event.only)
+      return onRerunRequested(draft, event)
     case 'published':
       return onPublished(draft, draft.task(event.ordinal), event.attempt)
     case 'started':
-      return onStarted(draft, draft.task(event.ordinal), event)
+      return onStarted(draft, draft.task(event.ordinal), event, ctx)
     case 'progressed': {
       const task = draft.task(event.ordinal)
       const why = staleness(task, event.attempt)
@@ -92,7 +94,7 @@ function decide(draft: RunDraft, event: EngineEvent, ctx: AdvanceContext): Ignor
       return null
     }
     case 'succeeded':
-      return onSucceeded(draft, draft.task(event.ordinal), event)
+      return onSucceeded(draft, draft.task(event.ordinal), event, ctx)
     case 'failed':
       return onFailed(draft, draft.task(event.ordinal), event, ctx)
     case 'revoked':
@@ -143,10 +145,15 @@ function onCancelRequested(draft: RunDraft, ctx: AdvanceContext): IgnoredWhy | n
 
 function onCancelDeadline(draft: RunDraft): IgnoredWhy | null {
   if (draft.head.state !== 'cancelling') return 'already_final'
+  const revoked: string[] = []
   for (const operator of draft.plan.operators) {
     const task = draft.task(operator.ordinal)
-    if (!isFinalTaskState(task.state)) draft.finish(task, 'cancelled', {})
+    if (isFinalTaskState(task.state)) continue
+    if (task.attemptId !== null) revoked.push(task.attemptId)
+    draft.finish(task, 'cancelled', {})
   }
+  // No answer in time: the first revocation may have been lost, with a scheduler or with a connection.
+  if (revoked.length > 0) draft.effects.push({ type: 'revoke', attemptIds: revoked })
   return null
 }
 
@@ -155,8 +162,13 @@ function onCancelDeadline(draft: RunDraft): IgnoredWhy | null {
  * what hangs on it); an ordinal takes that operator and, unless `only`, all that is downstream of it. Operators
  * outside the set keep their results, and their artifacts are the inputs of those that run again.
  */
-function onRerunRequested(draft: RunDraft, from: 'failed' | number, only: boolean): IgnoredWhy | null {
+function onRerunRequested(
+  draft: RunDraft,
+  { from, only, version }: Extract<EngineEvent, { type: 'rerun_requested' }>,
+): IgnoredWhy | null {
   if (!isFinalRunState(draft.head.state)) return 'not_final'
+  // Delivered again after the rerun has ended: it must not run a third time.
+  if (version !== undefined && version !== draft.head.version) return 'duplicate'
   const chosen = new Set<number>()
   const pile: number[] = []
   for (const { ordinal } of draft.plan.operators) {
@@ -188,27 +200,49 @@ function onPublished(draft: RunDraft, task: OperatorTask, attempt: number): Igno
   return null
 }
 
-function onStarted(draft: RunDraft, task: OperatorTask, event: StartedEvent): IgnoredWhy | null {
+/**
+ * When the attempt started, by the worker's clock where that is believable: not before the attempt was ready and not in
+ * the future. Otherwise now: a wrong clock must not make a time limit pass.
+ */
+const startOf = (task: OperatorTask, startedAt: Instant | null, ctx: AdvanceContext): Instant =>
+  startedAt === null || startedAt > ctx.now || startedAt < (task.readyAt ?? 0) ? ctx.now : startedAt
+
+/** The start that a result tells of; one that was recorded already stands. */
+const startSeen = (task: OperatorTask, startedAt: Instant | null, ctx: AdvanceContext): Instant | null =>
+  startedAt === null || task.startedAt !== null ? task.startedAt : startOf(task, startedAt, ctx)
+
+function onStarted(
+  draft: RunDraft,
+  task: OperatorTask,
+  event: StartedEvent,
+  ctx: AdvanceContext,
+): IgnoredWhy | null {
   const why = staleness(task, event.attempt)
   if (why !== null) return why
+  const startedAt = startOf(task, event.startedAt, ctx)
   // A second STARTED of the same attempt is a redelivery to another worker: the latest one holds it.
   if (task.state === 'running') {
     if (task.worker === event.worker) return 'duplicate'
-    draft.put({ ...task, worker: event.worker, startedAt: event.startedAt, progress: null })
+    draft.put({ ...task, worker: event.worker, startedAt, progress: null })
     return null
   }
-  draft.move(task, { state: 'running', worker: event.worker, startedAt: event.startedAt })
+  draft.move(task, { state: 'running', worker: event.worker, startedAt })
   return null
 }
 
-function onSucceeded(draft: RunDraft, task: OperatorTask, event: SucceededEvent): IgnoredWhy | null {
+function onSucceeded(
+  draft: RunDraft,
+  task: OperatorTask,
+  event: SucceededEvent,
+  ctx: AdvanceContext,
+): IgnoredWhy | null {
   const why = staleness(task, event.attempt)
   if (why !== null) return why
   const { result } = event
   draft.finish(task, result.skipped === undefined ? 'succeeded' : 'skipped', {
     result,
     worker: event.worker ?? task.worker,
-    startedAt: event.startedAt ?? task.startedAt,
+    startedAt: startSeen(task, event.startedAt, ctx),
   })
   if (result.deployment !== undefined) draft.facts.push({ type: 'deployed', ordinal: task.ordinal })
   return null
@@ -226,7 +260,7 @@ function onFailed(
     ...task,
     error: event.failure,
     worker: event.worker ?? task.worker,
-    startedAt: event.startedAt ?? task.startedAt,
+    startedAt: startSeen(task, event.startedAt, ctx),
   }
   const { retry } = draft.operator(task.ordinal)
   if (draft.head.state === 'cancelling') draft.finish(task, 'cancelled', { error: event.failure })
@@ -283,6 +317,9 @@ function onDeadlinePassed(
   const why = staleness(task, attempt)
   if (why !== null) return why
   if (task.state !== 'running') return 'nothing_to_do'
+  // The attempt may have started anew since, on another worker: then this deadline was the first start's.
+  const wake = wakeOfTask(draft, task)
+  if (wake === null || ctx.now < wake.at) return 'nothing_to_do'
   if (task.attemptId !== null) draft.effects.push({ type: 'revoke', attemptIds: [task.attemptId] })
   const failure = {
     code: 'TASK_TIMED_OUT',
@@ -300,7 +337,9 @@ function onDeadlinePassed(
 function onMessageLost(draft: RunDraft, task: OperatorTask, attempt: number): IgnoredWhy | null {
   const why = staleness(task, attempt)
   if (why !== null) return why
-  if (task.state === 'ready') draft.effects.push({ type: 'dispatch', ordinal: task.ordinal })
+  // What was to be stopped has ended with the process that it ran in.
+  if (draft.head.state === 'cancelling') draft.finish(task, 'cancelled', {})
+  else if (task.state === 'ready') draft.effects.push({ type: 'dispatch', ordinal: task.ordinal })
   else draft.resend(task)
   return null
 }

@@ -7,7 +7,13 @@ export type EngineEvent =
   | { readonly type: 'cancel_requested' }
   | { readonly type: 'cancel_deadline' }
   /** `from`: 'failed', or the ordinal of an operator; `only`: that operator alone, not what is downstream of it. */
-  | { readonly type: 'rerun_requested'; readonly from: 'failed' | number; readonly only: boolean }
+  | {
+      readonly type: 'rerun_requested'
+      readonly from: 'failed' | number
+      readonly only: boolean
+      /** The version of the head that was to be run again: another one means that this is a repetition. */
+      readonly version?: number
+    }
   /** The broker confirmed the task message. */
   | { readonly type: 'published'; readonly ordinal: number; readonly attempt: number }
   | StartedEvent
@@ -31,7 +37,8 @@ export interface StartedEvent {
   readonly ordinal: number
   readonly attempt: number
   readonly worker: string | null
-  readonly startedAt: Instant
+  /** By the worker's clock; null when it does not say (stock Celery workers). */
+  readonly startedAt: Instant | null
 }
 
 export interface SucceededEvent {

@@ -68,7 +68,7 @@ export const errorCodes = {
   TASK_INVALID_PARAMS: code(422, false, 'A parameter of the operator is not valid.'),
   TASK_INVALID_INPUT: code(422, false, 'The data does not fit the operator.'),
   TASK_ALGORITHM_NOT_FOUND: code(422, false, 'The worker does not have this algorithm.'),
-  TASK_ARTIFACT_NOT_FOUND: code(404, true, 'An input artifact does not exist or is not committed.'),
+  TASK_ARTIFACT_NOT_FOUND: code(404, false, 'An input artifact does not exist or is not committed.'),
   TASK_TIMED_OUT: code(504, true, 'The attempt took longer than its time limit.'),
   TASK_OUT_OF_MEMORY: code(500, true, 'The attempt needed more memory than its limit.'),
   TASK_PROCESS_DIED: code(500, true, 'The process that ran the attempt ended unexpectedly.'),

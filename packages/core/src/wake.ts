@@ -12,7 +12,7 @@ export interface Wake {
 export const deadlineGraceMs = 30_000
 
 /** When a task must be looked at again without a message; null when only a message can move it. */
-export function wakeOfTask(run: Run, task: OperatorTask): Wake | null {
+export function wakeOfTask(run: Pick<Run, 'plan'>, task: OperatorTask): Wake | null {
   const { ordinal, attempt } = task
   if (task.state === 'retry_wait' && task.retryAt !== null)
     return { at: task.retryAt, event: { type: 'retry_due', ordinal, attempt } }

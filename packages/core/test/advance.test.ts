@@ -201,9 +201,52 @@ test('a rerun of an active run and a rerun of nothing are ignored', () => {
 test('an attempt past its deadline is revoked and fails as timed out', () => {
   const harness = new RunHarness([{ id: 'a', timeoutMs: 1_000 }]).start()
   harness.begin('a')
+  harness.now += 31_000
   const result = harness.send({ type: 'deadline_passed', ordinal: 0, attempt: 1 })
   expect(result.kind === 'applied' && result.effects).toEqual([{ type: 'revoke', attemptIds: ['attempt-1'] }])
   expect(harness.task('a')).toMatchObject({ state: 'failed', error: { code: 'TASK_TIMED_OUT' } })
+})
+
+test('the deadline of an earlier start does not end an attempt that another worker has started anew', () => {
+  const harness = new RunHarness([{ id: 'a', timeoutMs: 1_000 }]).start()
+  harness.begin('a', 'w1')
+  harness.now += 20_000
+  harness.begin('a', 'w2')
+  harness.now += 11_000
+  expect(harness.send({ type: 'deadline_passed', ordinal: 0, attempt: 1 })).toMatchObject({
+    why: 'nothing_to_do',
+  })
+  harness.now += 20_000
+  harness.send({ type: 'deadline_passed', ordinal: 0, attempt: 1 })
+  expect(harness.task('a')).toMatchObject({ state: 'failed', error: { code: 'TASK_TIMED_OUT' } })
+})
+
+test('an attempt that is lost while its run is being cancelled is not sent again', () => {
+  const harness = new RunHarness([{ id: 'a' }]).start()
+  harness.begin('a')
+  harness.send({ type: 'cancel_requested' })
+  const result = harness.send({ type: 'message_lost', ordinal: 0, attempt: 1 })
+  expect(result).toMatchObject({ kind: 'applied', effects: [] })
+  expect([harness.task('a').state, harness.run.head.state]).toEqual(['cancelled', 'cancelled'])
+})
+
+test('attempts that are given up at the end of a cancel are revoked once more', () => {
+  const harness = new RunHarness([{ id: 'a' }]).start()
+  harness.begin('a')
+  harness.send({ type: 'cancel_requested' })
+  expect(harness.send({ type: 'cancel_deadline' })).toMatchObject({
+    effects: [{ type: 'revoke', attemptIds: ['attempt-1'] }],
+  })
+})
+
+test('a rerun of another version of the run than the present one is a repetition', () => {
+  const harness = new RunHarness([{ id: 'a' }]).start()
+  harness.succeed('a')
+  const { version } = harness.run.head
+  const rerun = { type: 'rerun_requested', from: 0, only: false, version } as const
+  expect(harness.send(rerun).kind).toBe('applied')
+  harness.succeed('a')
+  expect(harness.send(rerun)).toEqual({ kind: 'ignored', why: 'duplicate' })
 })
 
 test('a lost message sends the same attempt again', () => {
@@ -236,6 +279,19 @@ test('a second start by another worker shows the worker that holds the attempt n
   expect(harness.begin('a', 'w1')).toEqual({ kind: 'ignored', why: 'duplicate' })
   harness.begin('a', 'w2')
   expect(harness.task('a').worker).toBe('w2')
+})
+
+test('a start that no clock can have shown counts from now: a wrong clock must not end an attempt', () => {
+  for (const startedAt of [null, 0, 900, 9_999_999]) {
+    const harness = new RunHarness([{ id: 'a', timeoutMs: 1_000 }]).start()
+    harness.now = 5_000
+    harness.send({ type: 'started', ordinal: 0, attempt: 1, worker: 'w1', startedAt })
+    expect(harness.task('a').startedAt).toBe(5_000)
+  }
+  const harness = new RunHarness([{ id: 'a' }]).start()
+  harness.now = 5_000
+  harness.send({ type: 'started', ordinal: 0, attempt: 1, worker: 'w1', startedAt: 4_000 })
+  expect(harness.task('a').startedAt).toBe(4_000)
 })
 
 test('progress is kept while the attempt runs and dropped otherwise', () => {

@@ -15,6 +15,16 @@ export function elapsedText(startedAt: string | null, finishedAt: string | null,
   return durationText(end - Date.parse(startedAt))
 }
 
+/** How long the current or last attempt took; '' while the next one waits for its backoff. */
+export const attemptText = (
+  attempt: {
+    readonly state: string
+    readonly started_at: string | null
+    readonly finished_at: string | null
+  },
+  now: number,
+): string => (attempt.state === 'retry_wait' ? '' : elapsedText(attempt.started_at, attempt.finished_at, now))
+
 /** An instant in local time: `2026-11-21 14:03:59`. */
 export function localTime(instant: string | null): string {
   if (instant === null) return ''

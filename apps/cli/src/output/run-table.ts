@@ -1,6 +1,6 @@
 import type { OperatorTaskView, RunSummaryView, RunView } from '@celeriac/contracts'
 import type { Io } from '../io.ts'
-import { elapsedText, localTime } from './duration.ts'
+import { attemptText, elapsedText, localTime } from './duration.ts'
 import { stateSign, stateStyle } from './state-style.ts'
 import { renderTable } from './table.ts'
 
@@ -51,7 +51,7 @@ export const operatorTable = (run: RunView, now: number, io: Io): string =>
       {
         title: 'took',
         align: 'right',
-        value: (operator) => elapsedText(operator.started_at, operator.finished_at, now),
+        value: (operator) => attemptText(operator, now),
       },
       { title: '', value: noteOf, shrinksTo: 8 },
     ],

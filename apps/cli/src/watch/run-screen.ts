@@ -2,7 +2,7 @@
 import { isFinalTaskState } from '@celeriac/core'
 import type { OperatorTaskView, RunView } from '@celeriac/contracts'
 import type { Io } from '../io.ts'
-import { elapsedText } from '../output/duration.ts'
+import { attemptText } from '../output/duration.ts'
 import { noteOf, runHeadline } from '../output/run-table.ts'
 import { stateSign, stateStyle } from '../output/state-style.ts'
 import { fit, pad, padLeft, widthOf } from '../output/text-width.ts'
@@ -92,7 +92,7 @@ function operatorLine(
   io: Pick<Io, 'columns' | 'paint'>,
 ): string {
   const style = stateStyle(operator.state)
-  const took = elapsedText(operator.started_at, operator.finished_at, now)
+  const took = attemptText(operator, now)
   const fixed = 2 + idWidth + 2 + stateWidth + tookRoom
   const note = operatorNote(operator)
   const room = io.columns - fixed - 2

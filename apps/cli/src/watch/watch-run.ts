@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiClient } from '../client/api-client.ts'
 import { CliFault } from '../cli-fault.ts'
 import type { Io } from '../io.ts'
-import { elapsedText } from '../output/duration.ts'
+import { attemptText } from '../output/duration.ts'
 import { noteOf } from '../output/run-table.ts'
 import { stateSign, stateStyle } from '../output/state-style.ts'
 import { runScreen } from './run-screen.ts'
@@ -98,7 +98,7 @@ function lineViewer(io: Io): Viewer {
 /** One change of one operator. */
 export function changeLine(operator: OperatorTaskView, io: Io): string {
   const state = io.paint(stateStyle(operator.state), `${stateSign(operator.state)} ${operator.state}`)
-  const took = elapsedText(operator.started_at, operator.finished_at, Date.now())
+  const took = attemptText(operator, Date.now())
   const again = operator.attempt > 1 ? ` (attempt ${operator.attempt})` : ''
   const note = noteOf(operator)
   return `${state}  ${operator.id}${again}${took === '' ? '' : `  ${took}`}${note === '' ? '' : `  ${note}`}`

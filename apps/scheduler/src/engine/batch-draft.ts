@@ -28,11 +28,27 @@ export interface RunEffect {
 export class BatchDraft {
   readonly effects: RunEffect[] = []
   readonly #touched = new Map<string, { cached: CachedRun; ordinals: Set<number> }>()
+  readonly #fences = new Map<number, number>()
   readonly #attempts: AttemptWrite[] = []
   readonly #deployments: DeploymentWrite[] = []
 
+  /** Nothing to write, and nothing was decided that the epoch must vouch for. */
   get isEmpty(): boolean {
-    return this.#touched.size === 0
+    return this.#touched.size === 0 && this.#fences.size === 0
+  }
+
+  /**
+   * Something of the partition is decided under this epoch. To ignore a message is a decision too: it is acked, so it
+   * counts only if nobody else has written the partition meanwhile. The first epoch of a batch stands: after a loss and a
+   * new takeover within one batch, what was decided before is refused.
+   */
+  fence(partition: number, epoch: number): void {
+    if (!this.#fences.has(partition)) this.#fences.set(partition, epoch)
+  }
+
+  /** To be sent once the batch is stored: somebody works on an attempt that nobody waits for. */
+  revoke(attemptId: string): void {
+    this.effects.push({ runId: '', effect: { type: 'revoke', attemptIds: [attemptId] } })
   }
 
   /** Ids of the runs that the batch changes. */
@@ -58,13 +74,11 @@ export class BatchDraft {
   }
 
   /** The set-based writes, fenced by what the database holds. */
-  writes(epochOf: (partition: number) => number): EngineBatch {
+  writes(): EngineBatch {
     const heads: HeadWrite[] = []
     const tasks: TaskWrite[] = []
-    const partitions = new Set<number>()
     for (const [runId, { cached, ordinals }] of this.#touched) {
       const { head, tasks: current } = cached.run
-      partitions.add(head.partition)
       if (head.version !== cached.storedVersion) heads.push({ fromVersion: cached.storedVersion, head })
       for (const ordinal of ordinals) {
         const task = current[ordinal]
@@ -73,7 +87,7 @@ export class BatchDraft {
           tasks.push({ runId, fromState: stored.state, fromAttempt: stored.attempt, task })
       }
     }
-    const fences = [...partitions].map((partition) => ({ partition, epoch: epochOf(partition) }))
+    const fences = [...this.#fences].map(([partition, epoch]) => ({ partition, epoch }))
     return { fences, heads, tasks, attempts: this.#attempts, deployments: this.#deployments }
   }
 

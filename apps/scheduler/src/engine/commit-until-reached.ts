@@ -1,6 +1,7 @@
 import {
   isAppError,
   messageOf,
+  type AppError,
   type Clock,
   type CommitOutcome,
   type EngineBatch,
@@ -26,9 +27,13 @@ export async function commitUntilReached(batch: EngineBatch, deps: CommitDeps): 
     try {
       return await deps.store.commitBatch(batch)
     } catch (error) {
-      if (!isAppError(error) || !error.retryable || deps.isStopping()) throw error
+      if (!isAppError(error) || !isOutage(error) || deps.isStopping()) throw error
       deps.logger.warn({ err: messageOf(error.cause ?? error) }, 'database not reached; batch is tried again')
       await new Promise<void>((resolve) => deps.clock.after(deps.retryMs, resolve))
     }
   }
 }
+
+/** True when the database is what is wrong, not the batch: waiting helps, and to park its messages would lose runs. */
+const isOutage = ({ code, retryable }: AppError): boolean =>
+  retryable || code === 'STORE_SCHEMA_OLDER' || code === 'STORE_SCHEMA_NEWER'

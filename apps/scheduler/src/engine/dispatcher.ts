@@ -1,7 +1,9 @@
 import { encodeRevoke, encodeTaskMessage, operatorTaskMessage } from '@celeriac/contracts'
 import {
   chooseDispatch,
+  isAppError,
   maxMessageBytes,
+  messageOf,
   type ArtifactRef,
   type Broker,
   type EngineEvent,
@@ -10,6 +12,7 @@ import {
   type OutgoingMessage,
   type ReadyTask,
   type Run,
+  type TaskFailure,
 } from '@celeriac/core'
 import type { Topology } from '@celeriac/broker'
 import type { ArtifactLayout } from '@celeriac/runtime'
@@ -60,10 +63,18 @@ export class Dispatcher {
     const messages: OutgoingMessage[] = []
     for (const candidate of chooseDispatch(this.#candidates(effects, cache))) {
       const run = cache.get(candidate.runId)?.run
-      const message = run === undefined ? null : this.#taskMessage(run, candidate.ordinal)
+      if (run === undefined) continue
+      let message: OutgoingMessage | null
+      try {
+        message = this.#taskMessage(run, candidate.ordinal)
+      } catch (error) {
+        // One task without a queue must not keep those of the other runs from theirs.
+        refused.push({ runId: candidate.runId, event: refusal(candidate, failureOf(error)) })
+        continue
+      }
       if (message === null) continue
       if (message.body.byteLength > maxMessageBytes) {
-        refused.push({ runId: candidate.runId, event: tooLarge(candidate, message.body.byteLength) })
+        refused.push({ runId: candidate.runId, event: refusal(candidate, tooLarge(message)) })
         continue
       }
       chosen.push(candidate)
@@ -133,14 +144,26 @@ export class Dispatcher {
   }
 }
 
-function tooLarge({ ordinal, attempt }: PublishedTask, bytes: number): EngineEvent {
-  const failure = {
-    code: 'BROKER_MESSAGE_TOO_LARGE',
-    message: 'the task message is too large; pass large parameters as a data set',
-    details: { bytes, limit: maxMessageBytes },
-  } as const
-  return { type: 'failed', ordinal, attempt, failure, retryable: false, worker: null, startedAt: null }
-}
+const refusal = ({ ordinal, attempt }: PublishedTask, failure: TaskFailure): EngineEvent => ({
+  type: 'failed',
+  ordinal,
+  attempt,
+  failure,
+  retryable: false,
+  worker: null,
+  startedAt: null,
+})
+
+const tooLarge = ({ body }: OutgoingMessage): TaskFailure => ({
+  code: 'BROKER_MESSAGE_TOO_LARGE',
+  message: 'the task message is too large; pass large parameters as a data set',
+  details: { bytes: body.byteLength, limit: maxMessageBytes },
+})
+
+const failureOf = (error: unknown): TaskFailure =>
+  isAppError(error)
+    ? { code: error.code, message: error.message, details: error.details }
+    : { code: 'INTERNAL_ERROR', message: messageOf(error) }
 
 /** Input port → artifacts of the upstream outputs wired to it. Outputs that do not exist (a failed upstream) are left out. */
 export function inputsOf(run: Run, ordinal: number): Record<string, JsonObject[]> {

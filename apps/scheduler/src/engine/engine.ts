@@ -19,6 +19,7 @@ import {
   isAppError,
   isFinalRunState,
   messageOf,
+  partitionOf,
   wakeOfRun,
   wakeOfTask,
   type AdvanceContext,
@@ -32,10 +33,12 @@ import { parkMalformed, type Topology } from '@celeriac/broker'
 import { newId, type ArtifactLayout, type Logger } from '@celeriac/runtime'
 import { BatchDraft } from './batch-draft.ts'
 import { commitUntilReached } from './commit-until-reached.ts'
-import { Dispatcher, type PublishedTask } from './dispatcher.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { EventConsumers } from './event-consumers.ts'
+import type { DeliveryItem, InboxItem } from './inbox-item.ts'
 import { readIncoming } from './incoming.ts'
 import type { EngineMetrics } from './metrics.ts'
+import { Outbox } from './outbox.ts'
 import { Ownership } from './ownership.ts'
 import { recoveryEvents, wakesOfRun } from './recovery.ts'
 import { RunCache, type CachedRun } from './run-cache.ts'
@@ -56,23 +59,18 @@ export interface EngineDeps {
 
 /** Deliveries or internal events per transaction. */
 const batchLimit = 256
-/** A confirmed task is written as `queued` only if nothing newer is known about it after this time. */
-const queuedAfterMs = 100
 const cancelGraceMs = 15_000
 const storeRetryMs = 500
-
-type InboxItem =
-  | { readonly kind: 'delivery'; readonly partition: number; readonly delivery: Delivery }
-  | { readonly kind: 'event'; readonly runId: string; readonly event: EngineEvent }
+/** When the database refuses for good what a run is owed, it is asked again after this time, not at once. */
+const refusedRetryMs = 5_000
 
 export class Engine {
   readonly #deps: EngineDeps
   readonly #ownership = new Ownership()
   readonly #cache = new RunCache()
   readonly #wakes: WakeTimer
-  readonly #dispatcher: Dispatcher
+  readonly #outbox: Outbox
   readonly #consumers: EventConsumers
-  readonly #publishing = new Set<Promise<void>>()
   #inbox: InboxItem[] = []
   #isStopping = false
   #isRunning = false
@@ -81,12 +79,22 @@ export class Engine {
   constructor(deps: EngineDeps) {
     this.#deps = deps
     this.#wakes = new WakeTimer(deps.clock, ({ runId, event }) => this.#push({ kind: 'event', runId, event }))
-    this.#dispatcher = new Dispatcher({ ...deps, origin: deps.name })
+    this.#outbox = new Outbox({
+      ...deps,
+      dispatcher: new Dispatcher({ ...deps, origin: deps.name }),
+      cache: this.#cache,
+      isStopping: () => this.#isStopping,
+      onEvent: (runId, event) => this.#push({ kind: 'event', runId, event }),
+    })
     this.#consumers = new EventConsumers({
       ...deps,
       ownership: this.#ownership,
-      onDelivery: (partition, delivery) => this.#push({ kind: 'delivery', partition, delivery }),
-      onLost: (partition) => this.#disown(partition),
+      onDelivery: (partition, delivery) =>
+        this.#push({ kind: 'delivery', partition, delivery, term: this.#ownership.termOf(partition) }),
+      onLost: (partition) => {
+        this.#ownership.endTerm(partition)
+        this.#disown(partition)
+      },
       onQueuedRuns: (runIds) => {
         for (const runId of runIds)
           if (this.#cache.get(runId) === undefined)
@@ -119,7 +127,7 @@ export class Engine {
     this.#wakes.stop()
     await this.#consumers.stop()
     await this.#loop
-    await Promise.all(this.#publishing)
+    await this.#outbox.drained()
     for (const item of this.#inbox) if (item.kind === 'delivery') item.delivery.requeue()
     this.#inbox = []
   }
@@ -149,42 +157,52 @@ export class Engine {
   async #runBatch(items: readonly InboxItem[]): Promise<void> {
     const startedAt = this.#deps.clock.now()
     const draft = new BatchDraft()
-    const deliveries: Delivery[] = []
+    const taken: InboxItem[] = []
     for (const item of items) {
       try {
-        if (item.kind === 'delivery')
-          await this.#takeDelivery(draft, item.partition, item.delivery, deliveries)
-        else await this.#takeEvent(draft, item.runId, item.event)
+        if (item.kind === 'event') await this.#takeEvent(draft, item.runId, item.event)
+        else if (!(await this.#takeDelivery(draft, item))) {
+          item.delivery.requeue()
+          continue
+        }
+        taken.push(item)
       } catch (error) {
         await this.#onItemFailed(item, error)
       }
     }
+    const deliveries = taken.flatMap((item) => (item.kind === 'delivery' ? [item.delivery] : []))
     try {
       if (!draft.isEmpty && !(await this.#commit(draft))) {
         for (const delivery of deliveries) delivery.requeue()
         return
       }
     } catch (error) {
-      await this.#onCommitFailed(draft, items, error)
+      await this.#onCommitFailed(draft, taken, error)
       return
     }
     this.#deps.metrics.batch(items.length, this.#deps.clock.now() - startedAt)
     this.#afterCommit(draft, deliveries)
   }
 
-  async #takeDelivery(
-    draft: BatchDraft,
-    partition: number,
-    delivery: Delivery,
-    taken: Delivery[],
-  ): Promise<void> {
-    if (!this.#ownership.owns(partition)) await this.#takeOver(partition)
+  /**
+   * False when its consumer was lost, before or meanwhile: someone else is active, and gets it. To take the partition over
+   * for its sake would take it from them.
+   */
+  async #takeDelivery(draft: BatchDraft, { partition, delivery, term }: DeliveryItem): Promise<boolean> {
+    const isOurs = (): boolean => term === this.#ownership.termOf(partition)
+    if (isOurs() && !this.#ownership.owns(partition)) {
+      await this.#takeOver(partition)
+      if (!isOurs()) this.#disown(partition)
+    }
+    if (!isOurs()) return false
     const incoming = readIncoming(delivery, partition, (id) => this.#cache.findAttempt(id))
+    if (incoming.kind !== 'probe') draft.fence(partition, this.#ownership.epochOf(partition))
     switch (incoming.kind) {
       case 'probe':
         break
       case 'stale':
         this.#deps.metrics.event('stale', 'ignored')
+        if (incoming.startedAttemptId !== undefined) draft.revoke(incoming.startedAttemptId)
         break
       case 'attempt': {
         const cached = this.#cache.get(incoming.place.runId)
@@ -199,12 +217,14 @@ export class Engine {
         break
       }
     }
-    taken.push(delivery)
+    return isOurs()
   }
 
   async #takeEvent(draft: BatchDraft, runId: string, event: EngineEvent): Promise<void> {
     const cached = this.#cache.get(runId) ?? (event.type === 'run_created' ? await this.#load(runId) : null)
-    if (cached === null || !this.#ownership.owns(cached.run.head.partition)) return
+    const partition = partitionOf(runId)
+    if (cached === null || !this.#ownership.owns(partition)) return
+    draft.fence(partition, this.#ownership.epochOf(partition))
     this.#advance(draft, cached, event)
     this.#forgetIfFinal(draft, cached)
   }
@@ -233,9 +253,16 @@ export class Engine {
 
   async #onItemFailed(item: InboxItem, error: unknown): Promise<void> {
     const { broker, topology, logger } = this.#deps
-    if (item.kind === 'delivery' && isAppError(error) && error.code === 'BROKER_MESSAGE_MALFORMED') {
-      logger.warn({ queue: item.delivery.queue, details: error.details }, 'malformed message parked')
-      await parkMalformed(broker, topology, item.delivery, error)
+    // The store and the broker throw AppErrors. Anything else comes from what the message holds, and would come again.
+    const fault = isAppError(error)
+      ? error
+      : new AppError('BROKER_MESSAGE_MALFORMED', 'the message cannot be read', { cause: error })
+    if (item.kind === 'delivery' && fault.code === 'BROKER_MESSAGE_MALFORMED') {
+      logger.warn(
+        { queue: item.delivery.queue, err: error, details: fault.details },
+        'malformed message parked',
+      )
+      await parkMalformed(broker, topology, item.delivery, fault)
       return
     }
     // Kept here rather than requeued: the broker counts redeliveries, and an outage is not the message's fault.
@@ -245,8 +272,7 @@ export class Engine {
 
   /** True when the batch is in the database. False: nothing is, and memory of the runs concerned is dropped. */
   async #commit(draft: BatchDraft): Promise<boolean> {
-    const writes = draft.writes((partition) => this.#ownership.epochOf(partition))
-    const outcome = await commitUntilReached(writes, {
+    const outcome = await commitUntilReached(draft.writes(), {
       ...this.#deps,
       retryMs: storeRetryMs,
       isStopping: () => this.#isStopping,
@@ -274,19 +300,27 @@ export class Engine {
     return false
   }
 
-  async #reload(runIds: readonly string[]): Promise<void> {
+  async #reload(runIds: readonly string[], delayMs = 0): Promise<void> {
     for (const runId of runIds) {
-      const cached = this.#cache.get(runId)
-      if (cached === undefined) continue
+      if (this.#cache.get(runId) === undefined) continue
       this.#cache.remove(runId)
-      if (this.#ownership.owns(cached.run.head.partition)) await this.#load(runId)
+      const partition = partitionOf(runId)
+      if (!this.#ownership.owns(partition)) continue
+      try {
+        await this.#load(runId, delayMs)
+      } catch (error) {
+        // A run that is missing from an owned partition would have its results taken for stale. The next delivery or
+        // probe takes the partition over again, with all of its runs.
+        this.#deps.logger.warn({ err: messageOf(error), run_id: runId }, 'run not loaded again')
+        this.#disown(partition)
+      }
     }
   }
 
   /** The database refuses the batch for good. One event is to blame: the others must not suffer for it. */
   async #onCommitFailed(draft: BatchDraft, items: readonly InboxItem[], error: unknown): Promise<void> {
     const { broker, topology, logger } = this.#deps
-    await this.#reload(draft.runIds())
+    await this.#reload(draft.runIds(), items.length > 1 ? 0 : refusedRetryMs)
     if (this.#isStopping) {
       for (const item of items) if (item.kind === 'delivery') item.delivery.requeue()
     } else if (items.length > 1) {
@@ -315,45 +349,7 @@ export class Engine {
         this.#cache.remove(runId)
       }
     }
-    const publishing = this.#publish(draft, deliveries).finally(() => this.#publishing.delete(publishing))
-    this.#publishing.add(publishing)
-  }
-
-  async #publish(draft: BatchDraft, deliveries: readonly Delivery[]): Promise<void> {
-    try {
-      const { confirmed, unconfirmed, refused } = await this.#dispatcher.carryOut(draft.effects, this.#cache)
-      for (const { runId, event } of refused) this.#push({ kind: 'event', runId, event })
-      this.#deps.metrics.published(confirmed.length)
-      if (confirmed.length > 0) this.#deps.clock.after(queuedAfterMs, () => this.#confirm(confirmed))
-      if (unconfirmed.length > 0) this.#resend(unconfirmed)
-    } catch (error) {
-      this.#deps.logger.error({ err: error }, 'ready tasks not published; their rows stay the outbox')
-    }
-    for (const delivery of deliveries) delivery.ack()
-  }
-
-  /** Tells the machine that these messages are with the broker, unless their tasks have moved on meanwhile. */
-  #confirm(tasks: readonly PublishedTask[]): void {
-    if (this.#isStopping) return
-    for (const { runId, ordinal, attempt } of tasks) {
-      const task = this.#cache.get(runId)?.run.tasks[ordinal]
-      if (task?.state === 'ready' && task.attempt === attempt)
-        this.#push({ kind: 'event', runId, event: { type: 'published', ordinal, attempt } })
-    }
-  }
-
-  /** The broker did not take the message (connection lost, queue missing): the task is `ready` still, so once more. */
-  #resend(tasks: readonly PublishedTask[]): void {
-    this.#deps.clock.after(storeRetryMs, () => {
-      if (this.#isStopping) return
-      const draft = new BatchDraft()
-      for (const { runId, ordinal } of tasks)
-        draft.effects.push({ runId, effect: { type: 'dispatch', ordinal } })
-      void this.#deps.broker.opened().then(
-        () => this.#publish(draft, []),
-        () => {},
-      )
-    })
+    this.#outbox.publish(draft.effects, deliveries)
   }
 
   async #takeOver(partition: number): Promise<void> {
@@ -362,18 +358,29 @@ export class Engine {
     this.#forgetPartition(partition)
     const runIds = await store.listOpenRuns({ partition })
     this.#ownership.gain(partition, epoch)
-    for (const runId of runIds) await this.#load(runId)
+    try {
+      for (const runId of runIds) await this.#load(runId)
+    } catch (error) {
+      // Owned with some of its runs is worse than not owned: the results of the others would be taken for stale.
+      this.#disown(partition)
+      throw error
+    }
     logger.info({ partition, epoch, open_runs: runIds.length }, 'partition taken over')
   }
 
   /** Takes a run into memory and sends itself what the run is owed: unsent messages, missed deadlines. */
-  async #load(runId: string): Promise<CachedRun | null> {
+  async #load(runId: string, delayMs = 0): Promise<CachedRun | null> {
     const record = await this.#deps.store.findRun(runId)
     if (record === null || !this.#ownership.owns(record.head.partition)) return null
     const cached = this.#cache.add(record)
+    const notBefore = this.#deps.clock.now() + delayMs
     for (const event of recoveryEvents(cached.run, this.#deps.broker.isDurable))
-      this.#push({ kind: 'event', runId, event })
-    this.#wakes.add(runId, wakesOfRun(cached.run))
+      if (delayMs === 0) this.#push({ kind: 'event', runId, event })
+      else this.#wakes.add(runId, [{ at: notBefore, event }])
+    this.#wakes.add(
+      runId,
+      wakesOfRun(cached.run).map((wake) => ({ ...wake, at: Math.max(wake.at, notBefore) })),
+    )
     return cached
   }
 

@@ -123,6 +123,9 @@ export class EventConsumers {
       if (queued.length > 0) onQueuedRuns(queued.map(({ id }) => id))
     }
     await this.#handOverSurplus(owned)
+    // Again where that failed: a partition that nobody subscribes to stands still.
+    for (let partition = 0; partition < partitionCount && !this.#isStopped; partition++)
+      if (!this.#consumers.has(partition)) await this.#subscribe(partition)
   }
 
   /** Gives one partition up where a peer has room: to the back of the queue's list of consumers, behind the peer. */
@@ -132,6 +135,5 @@ export class EventConsumers {
     await this.#consumers.get(partition)?.cancel()
     this.#consumers.delete(partition)
     this.#deps.onLost(partition)
-    await this.#subscribe(partition)
   }
 }

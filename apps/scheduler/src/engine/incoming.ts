@@ -2,6 +2,7 @@ import {
   decodeEngineMessage,
   decodeResultMessage,
   isEngineMessage,
+  type EngineMessage,
   type ResultEvent,
 } from '@celeriac/contracts'
 import { AppError, partitionOf, type Delivery, type EngineEvent, type Run } from '@celeriac/core'
@@ -14,8 +15,11 @@ export type Incoming =
   | { readonly kind: 'run'; readonly runId: string; readonly toEvent: (run: Run) => EngineEvent | null }
   /** About an attempt in flight. */
   | { readonly kind: 'attempt'; readonly place: AttemptPlace; readonly event: EngineEvent }
-  /** About an attempt that is not in flight any more: a duplicate or a late message. */
-  | { readonly kind: 'stale' }
+  /**
+   * About an attempt that is not in flight any more: a duplicate or a late message. With an id when a worker has begun it
+   * all the same: it was cancelled while it lay in the queue, and that worker does not know.
+   */
+  | { readonly kind: 'stale'; readonly startedAttemptId?: string }
 
 /** Reads a delivery. Throws BROKER_MESSAGE_MALFORMED. */
 export function readIncoming(
@@ -26,7 +30,8 @@ export function readIncoming(
   if (!isEngineMessage(delivery)) {
     const { taskId, event } = decodeResultMessage(delivery)
     const place = findAttempt(taskId)
-    if (place === undefined) return { kind: 'stale' }
+    if (place === undefined)
+      return event.status === 'STARTED' ? { kind: 'stale', startedAttemptId: taskId } : { kind: 'stale' }
     const engineEvent = toEngineEvent(place, event)
     return engineEvent === null ? { kind: 'stale' } : { kind: 'attempt', place, event: engineEvent }
   }
@@ -45,22 +50,26 @@ export function readIncoming(
       return {
         kind: 'run',
         runId: message.run_id,
-        toEvent: (run) => rerunEvent(run, message.from, message.only),
+        toEvent: (run) => rerunEvent(run, message),
       }
   }
 }
 
 /** Null when the run has no such operator: the API refuses that, so it is a message of somebody else. */
-function rerunEvent(run: Run, from: string, only: boolean): EngineEvent | null {
-  if (from === 'failed') return { type: 'rerun_requested', from, only: false }
+function rerunEvent(
+  run: Run,
+  { from, only, version }: Extract<EngineMessage, { event: 'run.rerun' }>,
+): EngineEvent | null {
+  const asked = version === undefined ? {} : { version }
+  if (from === 'failed') return { type: 'rerun_requested', from, only: false, ...asked }
   const operator = run.plan.operators.find(({ id }) => id === from)
-  return operator === undefined ? null : { type: 'rerun_requested', from: operator.ordinal, only }
+  return operator === undefined ? null : { type: 'rerun_requested', from: operator.ordinal, only, ...asked }
 }
 
 function toEngineEvent({ ordinal, attempt }: AttemptPlace, event: ResultEvent): EngineEvent | null {
   switch (event.status) {
     case 'STARTED':
-      return { type: 'started', ordinal, attempt, worker: event.worker, startedAt: event.startedAt ?? 0 }
+      return { type: 'started', ordinal, attempt, worker: event.worker, startedAt: event.startedAt }
     case 'PROGRESS':
       return { type: 'progressed', ordinal, attempt, progress: event.progress }
     case 'SUCCESS':

@@ -14,6 +14,7 @@
  */
 export class Ownership {
   readonly #epochs = new Map<number, number>()
+  readonly #terms = new Map<number, number>()
 
   owns(partition: number): boolean {
     return this.#epochs.has(partition)
@@ -30,6 +31,16 @@ export class Ownership {
 
   gain(partition: number, epoch: number): void {
     this.#epochs.set(partition, epoch)
+  }
+
+  /** Which subscription of the partition it is. What came by an earlier one belongs to whoever is active since. */
+  termOf(partition: number): number {
+    return this.#terms.get(partition) ?? 0
+  }
+
+  /** The consumer of the partition is gone. */
+  endTerm(partition: number): void {
+    this.#terms.set(partition, this.termOf(partition) + 1)
   }
 
   lose(partition: number): boolean {

@@ -76,7 +76,8 @@ export class UndeliveredConsumer {
         await parkMalformed(broker, topology, delivery, error)
       else {
         logger.warn({ err: messageOf(error), task_id: taskId }, 'undeliverable task not answered yet')
-        clock.after(retryMs, () => delivery.requeue())
+        // Kept here rather than requeued: the broker counts redeliveries, and this queue has nowhere to give them up to.
+        clock.after(retryMs, () => void this.#answer(delivery))
       }
     }
   }

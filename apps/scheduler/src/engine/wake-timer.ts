@@ -6,6 +6,8 @@ export class WakeTimer {
   readonly #clock: Clock
   readonly #onDue: (wake: DueWake) => void
   readonly #wakes = new WakeQueue()
+  /** What waits already: progress of a running attempt asks for the same deadline twice a second. */
+  readonly #known = new Set<string>()
   #armedFor: Instant = Infinity
   #isStopped = false
   #cancelTimer: () => void = () => {}
@@ -17,7 +19,14 @@ export class WakeTimer {
 
   /** Takes the wakes that are not null. */
   add(runId: string, wakes: readonly (Omit<DueWake, 'runId'> | null)[]): void {
-    for (const wake of wakes) if (wake !== null) this.#wakes.add({ runId, ...wake })
+    for (const wake of wakes) {
+      if (wake === null) continue
+      const due = { runId, at: wake.at, event: wake.event }
+      const key = keyOf(due)
+      if (this.#known.has(key)) continue
+      this.#known.add(key)
+      this.#wakes.add(due)
+    }
     this.#arm()
   }
 
@@ -33,8 +42,13 @@ export class WakeTimer {
     this.#armedFor = at
     this.#cancelTimer = this.#clock.after(Math.max(0, at - this.#clock.now()), () => {
       this.#armedFor = Infinity
-      for (const wake of this.#wakes.takeDue(this.#clock.now())) this.#onDue(wake)
+      for (const wake of this.#wakes.takeDue(this.#clock.now())) {
+        this.#known.delete(keyOf(wake))
+        this.#onDue(wake)
+      }
       this.#arm()
     })
   }
 }
+
+const keyOf = ({ runId, at, event }: DueWake): string => `${runId} ${at} ${JSON.stringify(event)}`

@@ -57,7 +57,8 @@ export async function requestRerun(
     })
   requireSomethingToRerun(run, from)
   const isTakenUp = (now: RunHead): boolean => now.version !== run.version
-  await tellEngine({ event: 'run.rerun', run_id: runId, from, only }, isTakenUp, deps)
+  const { version } = run.head
+  await tellEngine({ event: 'run.rerun', run_id: runId, from, only, version }, isTakenUp, deps)
 }
 
 function requireSomethingToRerun(run: RunRecord, from: string): void {

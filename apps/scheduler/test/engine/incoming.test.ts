@@ -56,7 +56,12 @@ test('results of an attempt in flight become events of its operator task', () =>
 })
 
 test('a result of an attempt that is not in flight is stale', () => {
-  expect(readIncoming(delivered(encodeStarted('other', 'q', runner)), 0, find)).toEqual({ kind: 'stale' })
+  expect(readIncoming(delivered(encodeStarted('other', 'q', runner)), 0, find)).toEqual({
+    kind: 'stale',
+    startedAttemptId: 'other',
+  })
+  const end = encodeOutcome('other', 'q', runner, { status: 'revoked', reason: '' })
+  expect(readIncoming(delivered(end), 0, find)).toEqual({ kind: 'stale' })
 })
 
 test("a stock Celery worker's results are understood", () => {

@@ -13,6 +13,8 @@ export const engineMessageSchema = z.discriminatedUnion('event', [
     /** 'failed' or an operator id. */
     from: z.string().min(1),
     only: z.boolean().default(false),
+    /** Version of the run's head when the rerun was asked for: makes a repeated delivery harmless. */
+    version: z.number().int().nonnegative().optional(),
   }),
   /** Sent once a second to partitions that have no known owner here: who receives it is the active consumer. */
   z.object({

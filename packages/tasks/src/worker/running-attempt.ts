@@ -62,6 +62,7 @@ export class RunningAttempt {
   #startedAt: Instant | null = null
   #isStartedTold = false
   #isHandedBack = false
+  #cancelReason: string | null = null
   #isExecuting = true
   #progress: TaskProgress | null = null
   #progressToldAt = Number.NEGATIVE_INFINITY
@@ -88,6 +89,7 @@ export class RunningAttempt {
   }
 
   cancel(reason: string): void {
+    this.#cancelReason = reason
     this.#deps.executor.cancel(this.#attempt.attemptId, reason)
   }
 
@@ -117,6 +119,10 @@ export class RunningAttempt {
       // Only a task that was delivered before can have been started by another worker.
       const isRepeated = this.#deliveries.some((delivery) => delivery.redelivered)
       const adopted = isRepeated ? await executor.adopt(attempt, listener) : null
+      // Cancelled while the executor looked for it: the executor did not know it then.
+      const reason = this.#cancelReason
+      if (reason !== null && adopted === null) return { status: 'revoked', reason }
+      if (reason !== null) executor.cancel(attempt.attemptId, reason)
       return await (adopted ?? executor.run(attempt, listener)).outcome
     } catch (error) {
       this.#deps.logger.error({ ...logFields(attempt), err: error }, 'the executor broke its contract')

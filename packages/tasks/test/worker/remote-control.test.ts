@@ -36,6 +36,34 @@ test('revoke stops a running task, which is told as revoked', async () => {
   await expect.poll(() => heard).toMatchObject([{ taskId: attempt.attemptId, status: 'REVOKED' }])
 })
 
+test('revoke reaches a redelivered task whose executor still looks for an earlier start', async () => {
+  const { send, executor, startWorker, client, topology, queue, statuses } = await setup()
+  const attempt = anAttempt()
+  await send(attempt)
+  const returned = await client.consume({
+    queue,
+    prefetch: 1,
+    onDelivery: (delivery) => {
+      void returned.cancel().then(() => delivery.requeue())
+    },
+  })
+  let answer = (): void => {}
+  let isAsked = false
+  executor.adopt = () => {
+    isAsked = true
+    return new Promise((resolve) => (answer = () => resolve(null)))
+  }
+  // As a real one: what it does not run, it cannot cancel.
+  executor.isObedient = false
+  await startWorker()
+  await expect.poll(() => isAsked).toBe(true)
+  await client.publish([encodeRevoke(topology.controlExchange, [attempt.attemptId])])
+  await expect.poll(() => executor.cancelled).toHaveLength(1)
+  answer()
+  await expect.poll(() => statuses(attempt.attemptId)).toEqual(['REVOKED'])
+  expect(executor.runs).toHaveLength(0)
+})
+
 test('revoke drops a reserved task without running it', async () => {
   const { send, executor, startWorker, client, topology, statuses } = await setup()
   await startWorker({ concurrency: 1, prefetchSurplus: 1 })
