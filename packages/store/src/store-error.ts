@@ -11,6 +11,8 @@ const sqlStates: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   '57': ['STORE_UNAVAILABLE', 'the database is shutting down or cancelled the statement'],
   '58': ['STORE_UNAVAILABLE', 'the database has a system error'],
   '25006': ['STORE_UNAVAILABLE', 'the database is read-only'],
+  // A mistake of administration that will be mended; the statements themselves are ours and tested.
+  '42501': ['STORE_UNAVAILABLE', 'the database refuses the permission'],
   '25P03': ['STORE_UNAVAILABLE', 'the database ended an idle transaction'],
   '55P03': ['STORE_UNAVAILABLE', 'a lock was not available in time'],
   '42P01': ['STORE_SCHEMA_OLDER', 'the database lacks a table'],
