@@ -2,7 +2,9 @@ import {
   advance,
   applyAdvance,
   type AdvanceContext,
+  type AppError,
   type AttemptWrite,
+  type Delivery,
   type DeploymentWrite,
   type EngineBatch,
   type EngineEvent,
@@ -27,6 +29,8 @@ export interface RunEffect {
  */
 export class BatchDraft {
   readonly effects: RunEffect[] = []
+  /** Deliveries to be parked instead of acked, once what they ended is stored. */
+  readonly unreadable = new Map<Delivery, AppError>()
   readonly #touched = new Map<string, { cached: CachedRun; ordinals: Set<number> }>()
   readonly #fences = new Map<number, number>()
   readonly #attempts: AttemptWrite[] = []

@@ -207,6 +207,7 @@ export class Engine {
       case 'attempt': {
         const cached = this.#cache.get(incoming.place.runId)
         if (cached !== undefined) this.#advance(draft, cached, incoming.event)
+        if (incoming.unreadable !== undefined) draft.unreadable.set(delivery, incoming.unreadable)
         break
       }
       case 'run': {
@@ -349,7 +350,7 @@ export class Engine {
         this.#cache.remove(runId)
       }
     }
-    this.#outbox.publish(draft.effects, deliveries)
+    this.#outbox.publish(draft.effects, deliveries, draft.unreadable)
   }
 
   async #takeOver(partition: number): Promise<void> {

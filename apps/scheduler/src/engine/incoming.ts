@@ -5,7 +5,7 @@ import {
   type EngineMessage,
   type ResultEvent,
 } from '@celeriac/contracts'
-import { AppError, partitionOf, type Delivery, type EngineEvent, type Run } from '@celeriac/core'
+import { AppError, isAppError, partitionOf, type Delivery, type EngineEvent, type Run } from '@celeriac/core'
 import type { AttemptPlace } from './run-cache.ts'
 
 /** What a delivery on a partition's event queue asks for. */
@@ -13,8 +13,13 @@ export type Incoming =
   | { readonly kind: 'probe' }
   /** About a run as a whole; the run may have to be loaded. */
   | { readonly kind: 'run'; readonly runId: string; readonly toEvent: (run: Run) => EngineEvent | null }
-  /** About an attempt in flight. */
-  | { readonly kind: 'attempt'; readonly place: AttemptPlace; readonly event: EngineEvent }
+  /** About an attempt in flight; `unreadable` when its end is all that could be made out: to be parked as well. */
+  | {
+      readonly kind: 'attempt'
+      readonly place: AttemptPlace
+      readonly event: EngineEvent
+      readonly unreadable?: AppError
+    }
   /**
    * About an attempt that is not in flight any more: a duplicate or a late message. With an id when a worker has begun it
    * all the same: it was cancelled while it lay in the queue, and that worker does not know.
@@ -27,14 +32,7 @@ export function readIncoming(
   partition: number,
   findAttempt: (attemptId: string) => AttemptPlace | undefined,
 ): Incoming {
-  if (!isEngineMessage(delivery)) {
-    const { taskId, event } = decodeResultMessage(delivery)
-    const place = findAttempt(taskId)
-    if (place === undefined)
-      return event.status === 'STARTED' ? { kind: 'stale', startedAttemptId: taskId } : { kind: 'stale' }
-    const engineEvent = toEngineEvent(place, event)
-    return engineEvent === null ? { kind: 'stale' } : { kind: 'attempt', place, event: engineEvent }
-  }
+  if (!isEngineMessage(delivery)) return readResult(delivery, findAttempt)
   const message = decodeEngineMessage(delivery)
   if (message.event === 'partition.probe') return { kind: 'probe' }
   if (partitionOf(message.run_id) !== partition)
@@ -53,6 +51,53 @@ export function readIncoming(
         toEvent: (run) => rerunEvent(run, message),
       }
   }
+}
+
+function readResult(
+  delivery: Delivery,
+  findAttempt: (attemptId: string) => AttemptPlace | undefined,
+): Incoming {
+  try {
+    const { taskId, event } = decodeResultMessage(delivery)
+    const place = findAttempt(taskId)
+    if (place === undefined)
+      return event.status === 'STARTED' ? { kind: 'stale', startedAttemptId: taskId } : { kind: 'stale' }
+    const engineEvent = toEngineEvent(place, event)
+    return engineEvent === null ? { kind: 'stale' } : { kind: 'attempt', place, event: engineEvent }
+  } catch (error) {
+    const place = findAttempt(delivery.correlationId ?? '')
+    if (place === undefined || !endsAttempt(delivery.body)) throw error
+    return unreadableEnd(place, error)
+  }
+}
+
+/** The attempt is over, whatever came of it: its operator must not wait for ever for an answer that can be read. */
+function unreadableEnd(place: AttemptPlace, error: unknown): Incoming {
+  const unreadable = isAppError(error)
+    ? error
+    : new AppError('BROKER_MESSAGE_MALFORMED', 'the message cannot be read', { cause: error })
+  const failure = {
+    code: 'TASK_MALFORMED_RESULT',
+    message: `what came back about the attempt cannot be read: ${unreadable.message}`,
+    details: unreadable.details,
+  } as const
+  const { ordinal, attempt } = place
+  const event = {
+    type: 'failed',
+    ordinal,
+    attempt,
+    failure,
+    retryable: false,
+    worker: null,
+    startedAt: null,
+  } as const
+  return { kind: 'attempt', place, event, unreadable }
+}
+
+/** False for what a task says on its way, as `PROGRESS` or a state of its own: that may be dropped. */
+function endsAttempt(body: Uint8Array): boolean {
+  const status = /"status"\s*:\s*"(\w+)"/.exec(new TextDecoder().decode(body.subarray(0, 1_024)))?.[1]
+  return status === undefined || ['SUCCESS', 'FAILURE', 'REVOKED'].includes(status)
 }
 
 /** Null when the run has no such operator: the API refuses that, so it is a message of somebody else. */

@@ -1,4 +1,5 @@
-import type { Broker, Clock, Delivery, EngineEvent } from '@celeriac/core'
+import { parkMalformed, type Topology } from '@celeriac/broker'
+import type { AppError, Broker, Clock, Delivery, EngineEvent } from '@celeriac/core'
 import type { Logger } from '@celeriac/runtime'
 import type { RunEffect } from './batch-draft.ts'
 import type { Dispatcher, PublishedTask } from './dispatcher.ts'
@@ -13,6 +14,7 @@ export interface OutboxDeps {
   readonly dispatcher: Dispatcher
   readonly cache: RunCache
   readonly broker: Broker
+  readonly topology: Topology
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: EngineMetrics
@@ -32,8 +34,15 @@ export class Outbox {
     this.#deps = deps
   }
 
-  publish(effects: readonly RunEffect[], deliveries: readonly Delivery[]): void {
-    const publishing = this.#publish(effects, deliveries).finally(() => this.#publishing.delete(publishing))
+  /** `unreadable`: deliveries to be parked with this reason instead of acked. */
+  publish(
+    effects: readonly RunEffect[],
+    deliveries: readonly Delivery[],
+    unreadable: ReadonlyMap<Delivery, AppError> = new Map(),
+  ): void {
+    const publishing = this.#publish(effects)
+      .then(() => this.#settle(deliveries, unreadable))
+      .finally(() => this.#publishing.delete(publishing))
     this.#publishing.add(publishing)
   }
 
@@ -42,7 +51,7 @@ export class Outbox {
     await Promise.all(this.#publishing)
   }
 
-  async #publish(effects: readonly RunEffect[], deliveries: readonly Delivery[]): Promise<void> {
+  async #publish(effects: readonly RunEffect[]): Promise<void> {
     const { dispatcher, cache, clock, logger, metrics, onEvent } = this.#deps
     try {
       const { confirmed, unconfirmed, refused } = await dispatcher.carryOut(effects, cache)
@@ -57,7 +66,15 @@ export class Outbox {
       logger.error({ err: error }, 'ready tasks not published; they are tried again')
       this.#resend(effects)
     }
-    for (const delivery of deliveries) delivery.ack()
+  }
+
+  async #settle(deliveries: readonly Delivery[], unreadable: ReadonlyMap<Delivery, AppError>): Promise<void> {
+    const { broker, topology } = this.#deps
+    for (const delivery of deliveries) {
+      const reason = unreadable.get(delivery)
+      if (reason === undefined) delivery.ack()
+      else await parkMalformed(broker, topology, delivery, reason)
+    }
   }
 
   /** Tells the machine that these messages are with the broker, unless their tasks have moved on meanwhile. */

@@ -289,3 +289,24 @@ test('after a restart of everything behind a broker that forgets, runs in flight
   const run = await harness.waitFor(runId, 'succeeded')
   expect(run.tasks[0]).toMatchObject({ attempt: 1 })
 })
+
+test('an answer that cannot be read fails its operator and is parked, so that nobody waits for ever', async () => {
+  await harness.startEngine('s1')
+  const consumer = await harness.client.consume({
+    queue: topology.executorQueue('local'),
+    prefetch: 1,
+    onDelivery: (delivery) => {
+      const { correlationId = '', replyTo = '' } = delivery
+      const body = new TextEncoder().encode('{"task_id":"')
+      void harness.client.publish([{ exchange: '', routingKey: replyTo, correlationId, body }])
+      delivery.ack()
+    },
+  })
+  const run = await harness.waitFor(await harness.submit(planOf({ a: [], b: ['a'] })), 'failed')
+  expect(run.tasks).toMatchObject([
+    { state: 'failed', error: { code: 'TASK_MALFORMED_RESULT' } },
+    { state: 'upstream_failed' },
+  ])
+  await expect.poll(async () => (await harness.client.depths([topology.deadLetter]))[0]?.messages).toBe(1)
+  await consumer.cancel()
+})

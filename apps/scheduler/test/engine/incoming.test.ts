@@ -125,6 +125,25 @@ test.each([
   )
 })
 
+test.each([
+  ['cut JSON', '{"task_id":"task-1","status":"SUCCESS","result":{"outp', true],
+  ['binary', '\u0000\u0001', true],
+  ['a failure of another shape', '{"task_id":7,"status":"FAILURE","result":null}', true],
+  ['progress of another shape', '{"task_id":"task-1","status":"PROGRESS","result":{"pct":3}}', false],
+  ['a state of its own', '{"task_id":"task-1","status":"DOWNLOADING","result":null}', false],
+])('%s about an attempt in flight: it ends as failed only if it was its end', (_, text, isEnd) => {
+  const body = new TextEncoder().encode(text)
+  const message = delivered({ exchange: '', routingKey: 'q', correlationId: 'task-1', body })
+  if (!isEnd) expect(() => readIncoming(message, 0, find)).toThrow()
+  else
+    expect(readIncoming(message, 0, find)).toMatchObject({
+      kind: 'attempt',
+      place,
+      event: { type: 'failed', retryable: false, failure: { code: 'TASK_MALFORMED_RESULT' } },
+      unreadable: { code: 'BROKER_MESSAGE_MALFORMED' },
+    })
+})
+
 test('engine messages name their run; one of another partition is malformed', () => {
   const runId = '0193a1b2-0000-7000-8000-000000000001'
   const partition = partitionOf(runId)
