@@ -96,8 +96,16 @@ function unreadableEnd(place: AttemptPlace, error: unknown): Incoming {
 
 /** False for what a task says on its way, as `PROGRESS` or a state of its own: that may be dropped. */
 function endsAttempt(body: Uint8Array): boolean {
-  const status = /"status"\s*:\s*"(\w+)"/.exec(new TextDecoder().decode(body.subarray(0, 1_024)))?.[1]
-  return status === undefined || ['SUCCESS', 'FAILURE', 'REVOKED'].includes(status)
+  const status = statusOf(body)
+  return typeof status !== 'string' || ['SUCCESS', 'FAILURE', 'REVOKED'].includes(status)
+}
+
+function statusOf(body: Uint8Array): unknown {
+  try {
+    return (JSON.parse(new TextDecoder().decode(body)) as { status?: unknown } | null)?.status
+  } catch {
+    return undefined // not JSON: what it was about to say is lost
+  }
 }
 
 /** Null when the run has no such operator: the API refuses that, so it is a message of somebody else. */

@@ -124,9 +124,11 @@ test('a result that this scheduler does not know is not acked under an epoch tha
 
 test('a result in the inbox of a scheduler that hands its partition over goes to the new owner', async () => {
   const hold: { gate: Promise<void> | null } = { gate: null }
+  let heldCommits = 0
   const claims: string[] = []
   const holding = withFault(harness.store, {
     commitBatch: async (batch) => {
+      if (hold.gate !== null) heldCommits++
       await hold.gate
       return await harness.store.commitBatch(batch)
     },
@@ -147,7 +149,7 @@ test('a result in the inbox of a scheduler that hands its partition over goes to
   const held = aGate()
   hold.gate = held.passed
   await submitTo(0, 1)
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await expect.poll(() => heldCommits).toBeGreaterThan(0)
   gate.open()
   await expect.poll(() => worker.counts().processed).toBeGreaterThan(0)
   const second = await harness.startEngine('s2')
@@ -276,6 +278,8 @@ test('a rerun that is delivered twice runs once, even if the first has ended by 
   await expect.poll(attempt).toBe(2)
   await harness.waitFor(runId, 'succeeded')
   await harness.tell(rerun)
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  // Behind it in the same queue: once this run has ended, the second rerun has been dealt with.
+  const [next] = (await submitTo(partitionOf(runId), 1)) as [string]
+  await harness.waitFor(next, 'succeeded')
   expect(await attempt()).toBe(2)
 })

@@ -130,6 +130,7 @@ test.each([
   ['binary', '\u0000\u0001', true],
   ['a failure of another shape', '{"task_id":7,"status":"FAILURE","result":null}', true],
   ['progress of another shape', '{"task_id":"task-1","status":"PROGRESS","result":{"pct":3}}', false],
+  ['progress that speaks of a success', '{"result":{"status":"SUCCESS"},"status":"PROGRESS"}', false],
   ['a state of its own', '{"task_id":"task-1","status":"DOWNLOADING","result":null}', false],
 ])('%s about an attempt in flight: it ends as failed only if it was its end', (_, text, isEnd) => {
   const body = new TextEncoder().encode(text)
