@@ -1,15 +1,19 @@
 // `npm run docs:reference`: writes docs/reference from the code's own tables. `renderReference` is also what the test in
 // test/docs compares the files with. Run after `npm run build`.
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { apiPage } from './reference/api.mjs'
+import { cliPage } from './reference/cli.mjs'
+import { withEmbeddedFiles } from './reference/embedded-files.mjs'
+import { jsonOutputPage } from './reference/json-output.mjs'
+import { note, table } from './reference/markdown.mjs'
 
-const note = '<!-- Written by `npm run docs:reference` from the code; a test compares. Do not edit. -->\n'
-const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ')
-const table = (head, rows) =>
-  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n') + '\n'
+const root = join(import.meta.dirname, '..')
+/** Guides that show whole files. */
+const guides = ['own-executor.md', 'tasks.md']
 
-/** @returns {Promise<Record<string, string>>} file name below docs/reference → content */
+/** @returns {Promise<Record<string, string>>} file name below docs → content */
 export async function renderReference() {
   const core = await import('@celeriac/core')
   const contracts = await import('@celeriac/contracts')
@@ -17,25 +21,33 @@ export async function renderReference() {
   const scheduler = await import('@celeriac/scheduler')
   const worker = await import('@celeriac/worker')
   const cli = await import('@celeriac/cli')
-  const tasks = await import('@celeriac/tasks')
-  const executors = await import('@celeriac/executors')
   const { buildTopology, queueArguments } = await import('@celeriac/broker')
   const algorithms = await runtime.loadAlgorithms([runtime.builtinAlgorithmsDir()])
-  return {
+  const reference = {
     'states.md': states(core),
     'errors.md': errors(core),
     'document-problems.md': problems(contracts),
-    'metrics.md': metrics({
-      Scheduler: { ...scheduler.engineMetricTable, ...scheduler.httpMetricTable },
-      Worker: { ...tasks.taskWorkerMetricTable, ...executors.executorMetricTable },
-    }),
+    'metrics.md': metrics({ Scheduler: scheduler.schedulerMetrics, Worker: worker.workerMetrics }),
     'configuration.md': configuration(runtime, {
       Scheduler: scheduler.schedulerConfigSchema,
       Worker: worker.workerConfigSchema,
       'Command line': cli.clientConfigSchema,
+      'Command line: inspect, control, events, call, purge, parked': cli.callConfigSchema,
     }),
     'topology.md': topology(buildTopology(), queueArguments),
     'algorithms.md': algorithmPages(algorithms),
+    'api.md': apiPage(scheduler.openApiDocument(scheduler.routes, cli.cliVersion)),
+    'cli.md': await cliPage(cli),
+    'json-output.md': jsonOutputPage(cli, contracts),
+  }
+  return {
+    ...Object.fromEntries(Object.entries(reference).map(([file, page]) => [`reference/${file}`, page])),
+    ...Object.fromEntries(
+      guides.map((file) => [
+        `guide/${file}`,
+        withEmbeddedFiles(readFileSync(join(root, 'docs', 'guide', file), 'utf8'), root),
+      ]),
+    ),
   }
 }
 
@@ -85,7 +97,7 @@ function problems({ problemCodes }) {
 
 function metrics(tables) {
   const parts = Object.entries(tables).map(([service, definitions]) => {
-    const rows = Object.values(definitions).map(({ name, type, labels = {}, help }) => [
+    const rows = definitions.map(({ name, type, labels = {}, help }) => [
       `\`celeriac_${name}\``,
       type,
       Object.entries(labels)
@@ -95,7 +107,22 @@ function metrics(tables) {
     ])
     return `## ${service}\n\n${table(['metric', 'type', 'labels', 'meaning'], rows)}`
   })
-  return `# Metrics\n\n${note}\nServed on \`/metrics\`: scheduler on the API's port (with a token unless on loopback), worker on 8781. Node's process metrics come besides.\n\n${parts.join('\n')}`
+  return `# Metrics
+
+${note}
+Served on \`/metrics\`: by a scheduler on the API's port (with a token unless on loopback), by a worker on 8781;
+\`celeriac standalone\` serves both on the API's port. Node's process metrics (\`process_*\`, \`nodejs_*\`) come besides.
+
+- Where the values of all labels are listed, every series exists from the start, at 0. Else it appears on first use, and
+  its labels are bounded: routes are patterns, algorithms those of the catalogue (there from the start), executors and
+  queues those of the topology.
+- What “use max” is written behind is told by every scheduler about the whole installation. Everything else is about the
+  process that tells it: sum.
+- What is read from the database or the broker (\`dag_runs\`, \`operator_tasks\`, \`queue_*\`) is up to 5 s old, a minute while
+  it cannot be read, and then absent. \`workers\` and \`fleet_slots\` are absent while the scheduler has no connection to the
+  broker. A scrape waits one second for all of this, no longer.
+
+${parts.join('\n')}`
 }
 
 function configuration({ flagOf, fileKeyOf }, schemas) {
@@ -162,10 +189,8 @@ function algorithmPages(catalog) {
   return `# Algorithms\n\n${note}\nFrom the manifests in \`packages/operators/src/celeriac/algorithms\`; \`celeriac algorithms\` lists them too.\n\n${parts.join('\n')}`
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const directory = join(import.meta.dirname, '..', 'docs', 'reference')
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
   for (const [file, content] of Object.entries(await renderReference())) {
-    writeFileSync(join(directory, file), content)
-    console.log(`docs/reference/${file}`)
+    writeFileSync(join(root, 'docs', file), content)
+    console.log(`docs/${file}`)
   }
-}

@@ -1,4 +1,4 @@
-// Finds or starts RabbitMQ and PostgreSQL for the tests: URLs in the environment, then localhost, then installed
+// Finds or starts RabbitMQ, PostgreSQL and Redis for the tests: URLs in the environment, then localhost, then installed
 // binaries, then apt-get (root on Debian), else a message with the command to run. Prints nothing when all is there.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -30,6 +30,15 @@ const services = {
     package: 'postgresql',
     probe: probePostgres,
     start: startPostgres,
+  },
+  redis: {
+    title: 'Redis',
+    variable: 'TEST_REDIS_URL',
+    localhost: 'redis://127.0.0.1:6379',
+    port: 6379,
+    package: 'redis-server',
+    probe: probeRedis,
+    start: startRedis,
   },
 }
 
@@ -109,6 +118,15 @@ function startPostgres(log) {
   return true
 }
 
+function startRedis(log) {
+  const server = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find(existsSync)
+  if (!server) return false
+  log('Starting Redis …')
+  // Nothing of a test is worth a file.
+  const options = ['--bind', '127.0.0.1', '--daemonize', 'yes', '--save', '', '--appendonly', 'no']
+  return spawnSync(server, options, { stdio: ['ignore', 2, 2] }).status === 0
+}
+
 function isPortTaken(port) {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port })
@@ -139,5 +157,22 @@ async function probePostgres(url) {
     return error.message || String(error.code)
   } finally {
     await client.end().catch(() => {})
+  }
+}
+
+async function probeRedis(url) {
+  const { Redis } = require('ioredis')
+  const client = new Redis(url, { lazyConnect: true, connectTimeout: 3_000, retryStrategy: () => null })
+  // The promise of a connection says only that there is none; why is told here.
+  let reason
+  client.on('error', (error) => (reason ??= error))
+  try {
+    await client.connect()
+    await client.ping()
+    return null
+  } catch (error) {
+    return (reason ?? error).message || String((reason ?? error).code)
+  } finally {
+    client.disconnect()
   }
 }

@@ -1,14 +1,18 @@
 // `npm test`: installs what is missing, finds or starts the services, runs every test and says how many passed.
-// A skipped test counts as failed under CI. `--only unit|integration|e2e|interop|chaos|python` runs one part.
+// A skipped test counts as failed under CI. `--only unit|integration|e2e|interop|chaos|python` runs one part; `--large`
+// the tests with large things alone, with a file of a gigabyte.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build, ensurePackages, root } from './install.mjs'
+import { ensurePrometheus } from './prometheus.mjs'
 import { ensurePython } from './python-env.mjs'
+import { ensureOwnServices } from './own-services.mjs'
+import { ensureTerminal } from './terminal.mjs'
 
 const projects = ['unit', 'integration', 'e2e', 'interop', 'chaos']
-const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const { values } = parseArgs({ options: { only: { type: 'string' }, large: { type: 'boolean' } } })
 if (values.only && ![...projects, 'python'].includes(values.only)) {
   console.error(`--only takes one of: ${[...projects, 'python'].join(', ')}`)
   process.exit(2)
@@ -23,20 +27,36 @@ build()
 const python = await ensurePython({ root, log: console.error, test: true })
 const { ensureServices } = await import('./services.mjs')
 const environment = { ...process.env, ...(await ensureServices()), CELERIAC_PYTHON: python.python }
+if (!values.only || values.only === 'e2e') ensureTerminal()
+if (!values.only || values.only === 'chaos') ensureOwnServices()
+if (!values.only || values.only === 'e2e' || values.only === 'integration') findPrometheus()
+
+if (values.large) environment.LARGE_MB = '1024'
 
 const total = { passed: 0, failed: 0, skipped: 0 }
-if (values.only !== 'python') add(runVitest(values.only ? [values.only] : projects))
-if (!values.only || values.only === 'python') add(runPytest())
+if (values.large) add(runVitest(['e2e'], 'test/e2e/large'))
+else if (values.only !== 'python') add(runVitest(values.only ? [values.only] : projects))
+if (!values.large && (!values.only || values.only === 'python')) add(runPytest())
 const failed = total.failed + (isCi ? total.skipped : 0)
 if (total.skipped > 0) console.log(`${total.skipped} skipped${isCi ? ' (counted as failed)' : ''}`)
 console.log(`${total.passed} passed, ${failed} failed`)
 process.exit(failed > 0 || total.passed === 0 ? 1 : 0)
 
+/** The tests of deploy/ find it by themselves; here it is fetched before they begin, or the reason told. */
+function findPrometheus() {
+  try {
+    ensurePrometheus()
+  } catch (error) {
+    console.error(error.message)
+    process.exit(69)
+  }
+}
+
 function add(counts) {
   for (const key of Object.keys(total)) total[key] += counts[key]
 }
 
-function runVitest(names) {
+function runVitest(names, ...files) {
   const report = join(reports, 'vitest.json')
   const args = [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--passWithNoTests']
   const { status } = spawnSync(
@@ -47,6 +67,7 @@ function runVitest(names) {
       '--reporter=json',
       `--outputFile.json=${report}`,
       ...names.flatMap((name) => ['--project', name]),
+      ...files,
     ],
     { cwd: root, stdio: 'inherit', env: environment },
   )

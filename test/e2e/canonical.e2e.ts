@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { finalStates, type OperatorView, type RunView } from '../support/api-client.ts'
 import { Platform, sharedFile, type Mode } from '../support/platform.ts'
@@ -23,18 +24,21 @@ const operatorOf = (run: RunView, algorithm: string): OperatorView =>
 const tableOf = (operator: OperatorView, port: string): string =>
   join(fileURLToPath(operator.outputs[port]!.uri), 'table.parquet')
 
-/** What scikit-learn says of the same split, in a process of its own. */
-function scikitLearn(
+const run = promisify(execFile)
+
+/**
+ * What scikit-learn says of the same split, in a process of its own. Waited for without blocking: the HTTP client would not
+ * see the server close its idle connections meanwhile, and send the next request into one of them.
+ */
+async function scikitLearn(
   train: string,
   test: string,
   model: 'lr' | 'gbdt',
   ...options: string[]
-): Record<string, number> {
+): Promise<Record<string, number>> {
   const program = join(root, 'test', 'support', 'reference_evaluation.py')
-  const output = execFileSync(python, [program, train, test, features, 'next_month', model, ...options], {
-    encoding: 'utf8',
-  })
-  return JSON.parse(output) as Record<string, number>
+  const { stdout } = await run(python, [program, train, test, features, 'next_month', model, ...options])
+  return JSON.parse(stdout) as Record<string, number>
 }
 
 /** Split by ID % 5, standardize, both models, their evaluations: the golden numbers of scikit-learn 1.9.1 and 1.6.1. */
@@ -86,7 +90,7 @@ describe.skipIf(isAbsent).each<Mode>(['embedded', 'distributed'])('%s', (mode) =
     const split = operatorOf(run, 'algo_local_split_data')
     expect([split.outputs['0']!.rows, split.outputs['1']!.rows]).toEqual([24_000, 6_000])
     // Logistic regression, fitted on the 80 %, is evaluated on the 20 % that the GBDT model stands for.
-    const expected = scikitLearn(tableOf(split, '0'), tableOf(split, '1'), 'lr')
+    const expected = await scikitLearn(tableOf(split, '0'), tableOf(split, '1'), 'lr')
     const { metrics } = operatorOf(run, 'algo_local_model_2c_eval')
     for (const key of ['auc', 'ks', 'ap', 'accuracy', 'precision', 'recall', 'f1', 'log_loss', 'brier'])
       expect(metrics[key], key).toBeCloseTo(expected[key]!, 9)
@@ -114,7 +118,7 @@ describe.skipIf(isAbsent).each<Mode>(['embedded', 'distributed'])('%s', (mode) =
     expect(Math.abs(byId['gbdt_eval']!['auc']! - 0.788793)).toBeLessThan(0.002)
     expect(Math.abs(byId['gbdt_eval']!['ks']! - 0.444491)).toBeLessThan(0.005)
     const split = run.operators.find(({ id: op }) => op === 'split')!
-    const expected = scikitLearn(tableOf(split, '0'), tableOf(split, '1'), 'gbdt')
+    const expected = await scikitLearn(tableOf(split, '0'), tableOf(split, '1'), 'gbdt')
     expect(byId['gbdt_eval']!['auc']).toBeCloseTo(expected['auc']!, 9)
   })
 })

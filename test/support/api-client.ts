@@ -1,16 +1,19 @@
 import { readFile } from 'node:fs/promises'
-import { vi } from 'vitest'
+import { until } from './until.ts'
 
 export interface OperatorView {
   readonly id: string
   readonly algo_name: string
+  readonly task: string | null
+  readonly executor: string
   readonly state: string
   readonly attempt: number
   readonly worker: string | null
-  readonly error: { code: string; message: string } | null
+  readonly error: { code: string; message: string; exc_type: string | null; traceback: string | null } | null
   readonly metrics: Record<string, number>
   readonly compat: readonly Record<string, unknown>[]
   readonly outputs: Record<string, { type: string; uri: string; rows?: number }>
+  readonly returned: { value: unknown; is_cut_off: boolean } | null
 }
 
 export interface RunView {
@@ -75,7 +78,7 @@ export class ApiClient {
       )
       throw new Error(`run ${id} is ${run.state}, not ${states.join(' or ')}\n${operators.join('\n')}`)
     }
-    return vi.waitFor(check, { timeout: timeoutMs, interval: 100 })
+    return until(check, { timeoutMs })
   }
 }
 

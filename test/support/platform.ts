@@ -2,17 +2,36 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import { buildTopology } from '@celeriac/broker'
+import { buildTopology, delayedDeliveryTopology } from '@celeriac/broker'
+import { migrate } from '@celeriac/store'
+import { copyEmbeddedDatabase } from '@celeriac/testkit'
 import amqp from 'amqplib'
 import pg from 'pg'
-import { vi } from 'vitest'
 import { ApiClient } from './api-client.ts'
 import { freePort, PlatformProcess, root, runCommand } from './processes.ts'
+import { until } from './until.ts'
 
 export type Mode = 'embedded' | 'distributed'
 
-const amqpUrl = process.env['TEST_AMQP_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672'
-const databaseUrl = process.env['TEST_DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres'
+/** Where RabbitMQ and PostgreSQL are, the latter as somebody who may create databases. */
+export interface Services {
+  readonly amqpUrl: string
+  readonly databaseUrl: string
+}
+
+const sharedServices: Services = {
+  amqpUrl: process.env['TEST_AMQP_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672',
+  databaseUrl: process.env['TEST_DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres',
+}
+
+export interface PlatformOptions {
+  /** Names of own executors that the installation has. */
+  readonly executors?: readonly string[]
+  /** Servers of the test's own; default: those that all tests share. */
+  readonly services?: Services
+  /** No database yet: the platform makes it, as when it starts for the first time (embedded only). */
+  readonly isNew?: boolean
+}
 
 /** A platform of real processes, on services of its own: a database and a queue prefix per platform. */
 export class Platform {
@@ -23,18 +42,28 @@ export class Platform {
   readonly schedulers: { process: PlatformProcess; url: string }[] = []
   readonly workers: PlatformProcess[] = []
   readonly #others: PlatformProcess[] = []
+  readonly #executors: readonly string[]
+  readonly #services: Services
 
-  private constructor(mode: Mode, dataDir: string, name: string) {
+  private constructor(
+    mode: Mode,
+    dataDir: string,
+    name: string,
+    { executors = [], services = sharedServices }: PlatformOptions,
+  ) {
     this.mode = mode
+    this.#executors = executors
+    this.#services = services
     this.dataDir = dataDir
     this.name = name
     this.env = {
       CELERIAC_DATA_DIR: dataDir,
       CELERIAC_LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'warn',
       CELERIAC_API_TOKEN: 'test-token',
+      ...(executors.length === 0 ? {} : { CELERIAC_EXECUTORS: executors.join(',') }),
       ...(mode === 'distributed'
         ? {
-            CELERIAC_AMQP_URL: amqpUrl,
+            CELERIAC_AMQP_URL: this.amqpUrl,
             CELERIAC_DATABASE_URL: this.databaseUrl,
             CELERIAC_QUEUE_PREFIX: `${name}.`,
           }
@@ -42,29 +71,36 @@ export class Platform {
     }
   }
 
-  static async create(mode: Mode): Promise<Platform> {
+  static async create(mode: Mode, options: PlatformOptions = {}): Promise<Platform> {
     const dataDir = await mkdtemp(join(tmpdir(), 'celeriac-'))
-    const platform = new Platform(mode, dataDir, `t${randomBytes(4).toString('hex')}`)
+    const platform = new Platform(mode, dataDir, `t${randomBytes(4).toString('hex')}`, options)
     if (mode === 'distributed') {
-      await withDatabase(databaseUrl, (client) => client.query(`CREATE DATABASE ${platform.name}`))
-      const migrated = await runCommand(['migrate'], platform.env)
-      if (migrated.code !== 0) throw new Error(`migrate failed: ${migrated.stderr}${migrated.stdout}`)
-    }
+      await withDatabase(platform.#services.databaseUrl, (client) =>
+        client.query(`CREATE DATABASE ${platform.name}`),
+      )
+      // What `celeriac migrate` does, without a process: json-output.e2e.ts and images.e2e.ts run the command.
+      await migrate({ url: platform.databaseUrl })
+    } else if (options.isNew !== true) await copyEmbeddedDatabase(join(dataDir, 'pglite'))
     return platform
   }
 
   get databaseUrl(): string {
-    const url = new URL(databaseUrl)
+    return this.databaseUrlAt(this.#services.databaseUrl)
+  }
+
+  /** The platform's database at another address of the same server: through a proxy. */
+  databaseUrlAt(serverUrl: string): string {
+    const url = new URL(serverUrl)
     url.pathname = `/${this.name}`
     return url.href
   }
 
   get amqpUrl(): string {
-    return amqpUrl
+    return this.#services.amqpUrl
   }
 
   get topology() {
-    return buildTopology({ prefix: `${this.name}.` })
+    return buildTopology({ prefix: `${this.name}.`, executors: this.#executors })
   }
 
   /** A client of the first scheduler that runs. */
@@ -75,9 +111,20 @@ export class Platform {
   }
 
   /** Everything in one process (embedded), or these numbers of schedulers and workers. */
-  async start({ schedulers = 1, workers = 1, concurrency = 2 } = {}): Promise<this> {
+  async start({
+    schedulers = 1,
+    workers = 1,
+    concurrency = 2,
+    args = [],
+  }: {
+    readonly schedulers?: number
+    readonly workers?: number
+    readonly concurrency?: number
+    /** More arguments of the process (embedded only). */
+    readonly args?: readonly string[]
+  } = {}): Promise<this> {
     if (this.mode === 'embedded')
-      await this.#startServer(['standalone', '--concurrency', String(concurrency)])
+      await this.#startServer(['standalone', '--concurrency', String(concurrency), ...args])
     else {
       await Promise.all(Array.from({ length: schedulers }, () => this.startScheduler()))
       await Promise.all(Array.from({ length: workers }, () => this.startWorker(concurrency)))
@@ -85,23 +132,35 @@ export class Platform {
     return this
   }
 
-  startScheduler(): Promise<PlatformProcess> {
-    return this.#startServer(['scheduler'])
+  /** `env`: settings of this one alone, such as an address that leads through a proxy. */
+  startScheduler(env: Readonly<Record<string, string>> = {}): Promise<PlatformProcess> {
+    return this.#startServer(['scheduler'], env)
   }
 
-  async #startServer(args: readonly string[]): Promise<PlatformProcess> {
+  async #startServer(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<PlatformProcess> {
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
-    const process = new PlatformProcess(args, { ...this.env, CELERIAC_HTTP_PORT: String(port) })
+    const process = new PlatformProcess(args, { ...this.env, ...env, CELERIAC_HTTP_PORT: String(port) })
     this.schedulers.push({ process, url })
     await untilReady(process, url)
     return process
   }
 
-  async startWorker(concurrency = 2, args: readonly string[] = []): Promise<PlatformProcess> {
+  /** `env`: settings of this one alone, such as an address that leads through a proxy. */
+  async startWorker(
+    concurrency = 2,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<PlatformProcess> {
     const port = await freePort()
-    const env = { ...this.env, CELERIAC_HTTP_PORT: String(port) }
-    const worker = new PlatformProcess(['worker', '--concurrency', String(concurrency), ...args], env)
+    const worker = new PlatformProcess(['worker', '--concurrency', String(concurrency), ...args], {
+      ...this.env,
+      ...env,
+      CELERIAC_HTTP_PORT: String(port),
+    })
     this.workers.push(worker)
     await untilReady(worker, `http://127.0.0.1:${port}`)
     return worker
@@ -125,14 +184,16 @@ export class Platform {
   async destroy(): Promise<void> {
     const processes = [...this.workers, ...this.schedulers.map(({ process: each }) => each), ...this.#others]
     await Promise.all(processes.map((each) => each.stop()))
-    if (this.mode === 'distributed') {
-      await withDatabase(databaseUrl, (client) =>
+    // Services of a test's own go with all that is in them.
+    if (this.mode === 'distributed' && this.#services === sharedServices) {
+      await withDatabase(this.#services.databaseUrl, (client) =>
         client.query(`DROP DATABASE IF EXISTS ${this.name} WITH (FORCE)`),
       )
-      const connection = await amqp.connect(amqpUrl)
+      const connection = await amqp.connect(this.amqpUrl)
       const channel = await connection.createChannel()
-      for (const { name } of this.topology.queues) await channel.deleteQueue(name)
-      for (const { name } of this.topology.exchanges) await channel.deleteExchange(name)
+      const { queues = [], exchanges = [] } = delayedDeliveryTopology({ prefix: this.topology.prefix })
+      for (const { name } of [...this.topology.queues, ...queues]) await channel.deleteQueue(name)
+      for (const { name } of [...this.topology.exchanges, ...exchanges]) await channel.deleteExchange(name)
       await connection.close()
     }
     await rm(this.dataDir, { recursive: true, force: true })
@@ -149,7 +210,7 @@ async function untilReady(process: PlatformProcess, url: string): Promise<void> 
     throw new Error('the process ended')
   })
   try {
-    await Promise.race([vi.waitFor(check, { timeout: 60_000, interval: 100 }), died])
+    await Promise.race([until(check), died])
   } catch (error) {
     throw new Error(`${url} is not ready:\n${process.output}`, { cause: error })
   }

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
 export const root = join(import.meta.dirname, '..', '..')
-const cli = join(root, 'apps', 'cli', 'bin', 'celeriac.mjs')
+export const cliPath = join(root, 'apps', 'cli', 'bin', 'celeriac.mjs')
 
 export interface Finished {
   readonly code: number | null
@@ -19,12 +19,14 @@ export class PlatformProcess {
   #stdout = ''
   #stderr = ''
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
-    this.child = spawn(process.execPath, [cli, ...args], {
+  /** `input`: what it reads on standard input; without, that is empty. */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, input = '') {
+    this.child = spawn(process.execPath, [cliPath, ...args], {
       cwd: root,
       env: { ...process.env, NO_COLOR: '1', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === '' ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
+    this.child.stdin?.end(input)
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#stdout += text))
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text))
     this.exited = once(this.child, 'close').then(([code]) => ({
@@ -32,6 +34,11 @@ export class PlatformProcess {
       stdout: this.#stdout,
       stderr: this.#stderr,
     }))
+  }
+
+  /** What it printed to standard output so far. */
+  get stdout(): string {
+    return this.#stdout
   }
 
   /** All that it printed so far, for failure messages. */
@@ -49,6 +56,8 @@ export class PlatformProcess {
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Finished> {
     if (this.isRunning) this.child.kill(signal)
+    // A process that a test has stopped hears of it when it wakes up.
+    this.child.kill('SIGCONT')
     const timer = setTimeout(() => this.child.kill('SIGKILL'), 20_000)
     try {
       return await this.exited
@@ -62,7 +71,8 @@ export class PlatformProcess {
 export const runCommand = (
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<Finished> => new PlatformProcess(args, env).exited
+  input = '',
+): Promise<Finished> => new PlatformProcess(args, env, input).exited
 
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
+import { clientConfigSchema } from './config.ts'
 import type { ExitReason } from './exit-codes.ts'
 import type { Io } from './io.ts'
+import { withSettings } from './setting-options.ts'
 
 /** What the commands share. */
 export interface Cli {
@@ -25,14 +27,13 @@ export interface RemoteFlags {
 }
 
 /** Options of every command that talks to a server. */
-export const withServer = (command: Command): Command =>
-  withJson(command)
-    .option('--server <url>', 'address of the scheduler (CELERIAC_SERVER, http://127.0.0.1:8780)')
-    .option('--token <token>', 'API token (CELERIAC_API_TOKEN, else <data-dir>/token)')
-    .option('--data-dir <dir>', 'data directory (CELERIAC_DATA_DIR, .celeriac)')
-    .option('--config <file>', 'configuration file, JSON (CELERIAC_CONFIG)')
+export const withServer = (command: Command): Command => withSettings(withJson(command), clientConfigSchema)
 
-export const withJson = (command: Command): Command => command.option('--json', 'machine-readable output')
+export const withJson = (command: Command): Command =>
+  command.option('--json', 'machine-readable output: see docs/reference/json-output.md')
 
-/** JSON for programs: one document, stable keys as in the HTTP interface. */
+/** JSON for programs: one document, stable keys as in the HTTP interface. `json-output.ts` has the shapes. */
 export const printJson = (io: Io, value: unknown): void => io.out(JSON.stringify(value, null, 2))
+
+/** JSON for programs that read a stream: one document per line. */
+export const printJsonLine = (io: Io, value: unknown): void => io.out(JSON.stringify(value))

@@ -2,6 +2,7 @@ import {
   loadConfig,
   optionalSetting,
   readConfigFile,
+  serviceSettings,
   setting,
   textSetting,
   urlSetting,
@@ -20,13 +21,34 @@ export const clientConfigSchema = {
     type: textSetting(),
     env: 'CELERIAC_API_TOKEN',
     secret: true,
-    description: 'API token; default: the file `token` in the data directory.',
+    description:
+      'API token; default: the login, else for a server on this machine the file `token` in the data directory.',
   }),
   dataDir: setting({
     type: textSetting(),
     env: 'CELERIAC_DATA_DIR',
     default: '.celeriac',
     description: 'Data directory of a scheduler on this machine.',
+  }),
+} as const
+
+/** Settings of commands that talk to workers over the broker, those of Python Celery among them. */
+export const taskClientConfigSchema = {
+  amqpUrl: { ...serviceSettings.amqpUrl, description: 'RabbitMQ that the workers use.' },
+  queuePrefix: serviceSettings.queuePrefix,
+} as const
+
+export type TaskClientConfig = ConfigOf<typeof taskClientConfigSchema>
+
+/** Of `call`, which may wait for a result. */
+export const callConfigSchema = {
+  ...taskClientConfigSchema,
+  resultBackend: optionalSetting({
+    type: urlSetting(['rpc', 'redis', 'rediss', 'postgres', 'postgresql']),
+    env: 'CELERIAC_RESULT_BACKEND',
+    secret: true,
+    description:
+      'Where the worker puts results: rpc://, redis:// or postgres://; default: rpc:// with --wait, else none.',
   }),
 } as const
 

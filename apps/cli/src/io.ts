@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { styleText } from 'node:util'
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'cyan'
@@ -7,6 +8,10 @@ export type Paint = (style: Style, text: string) => string
 export interface Io {
   out(line: string): void
   err(line: string): void
+  /** Resolves when `out` may take more: at once, unless whoever reads it is slower. For commands of endless output. */
+  drained(): Promise<void>
+  /** Lines that are not shown while they are typed. Left out: from this process's terminal or standard input. */
+  readSecrets?(prompts: readonly string[]): Promise<readonly string[]>
   readonly paint: Paint
   /** Standard output is a terminal: live screens are possible. */
   readonly isTty: boolean
@@ -27,6 +32,9 @@ export function processIo(env: Readonly<Record<string, string | undefined>>): Io
   return {
     out: (line) => void stdout.write(`${line}\n`),
     err: (line) => void stderr.write(`${line}\n`),
+    drained: async () => {
+      if (stdout.writableNeedDrain) await once(stdout, 'drain')
+    },
     paint: (style, text) => (hasColor ? styleText(style, text) : text),
     isTty,
     get columns() {

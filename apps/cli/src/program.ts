@@ -2,12 +2,23 @@ import { Command, CommanderError } from 'commander'
 import type { AddCommands, Cli } from './cli.ts'
 import { toFault, type CliFault } from './cli-fault.ts'
 import { algorithmCommands } from './commands/algorithms.ts'
+import { auditCommand } from './commands/audit.ts'
+import { addCommandHelp } from './command-help.ts'
+import { batchPredictCommand } from './commands/batch-predict.ts'
 import { datasetCommands } from './commands/datasets.ts'
+import { explainCommand } from './commands/explain.ts'
 import { fleetCommands } from './commands/fleet.ts'
+import { loginCommands } from './commands/login.ts'
 import { logsCommand } from './commands/logs.ts'
 import { modelCommands } from './commands/models.ts'
+import { retentionCommand } from './commands/retention.ts'
 import { runChangeCommands } from './commands/run-changes.ts'
 import { runCommands } from './commands/runs.ts'
+import { scheduleCommands } from './commands/schedules.ts'
+import { taskCommand } from './commands/task.ts'
+import { tokenCommands } from './commands/tokens.ts'
+import { trainCommand } from './commands/train.ts'
+import { userCommands } from './commands/users.ts'
 import { validateCommand } from './commands/validate.ts'
 import { exitCodeHelp, exitCodes, type ExitReason } from './exit-codes.ts'
 import type { Io } from './io.ts'
@@ -19,10 +30,20 @@ const clientCommands = [
   runCommands,
   runChangeCommands,
   logsCommand,
+  explainCommand,
+  scheduleCommands,
   datasetCommands,
   algorithmCommands,
   modelCommands,
+  trainCommand,
+  batchPredictCommand,
+  taskCommand,
   fleetCommands,
+  retentionCommand,
+  loginCommands,
+  userCommands,
+  tokenCommands,
+  auditCommand,
 ]
 
 export interface Interrupt {
@@ -61,17 +82,22 @@ export async function runCommandLine(
 }
 
 /**
- * The commands. Those that bring database, broker and web server along take a third of a second to load, so they are
- * left out when `args` names another one; without `args` all are there.
+ * The commands. Those that bring more along are left out when `args` names another one; without `args` all are there.
  */
 export async function buildProgram(cli: Cli, args: readonly string[] = []): Promise<Command> {
   const named = args.find((arg) => !arg.startsWith('-'))
   const light = assemble(cli, clientCommands)
-  if (light.commands.some((command) => command.name() === named)) return light
+  if (isThere(light, named)) return light
   const { serviceCommands } = await import('./commands/services.ts')
   const { demoCommand } = await import('./commands/demo.ts')
-  return assemble(cli, [serviceCommands, ...clientCommands, demoCommand])
+  const services = assemble(cli, [serviceCommands, demoCommand])
+  if (isThere(services, named)) return services
+  const { taskCommands } = await import('./commands/tasks.ts')
+  return assemble(cli, [serviceCommands, ...clientCommands, taskCommands, demoCommand])
 }
+
+const isThere = ({ commands }: Command, name: string | undefined): boolean =>
+  commands.some((command) => command.name() === name)
 
 function assemble(cli: Cli, commands: readonly AddCommands[]): Command {
   const program = new Command('celeriac')
@@ -80,8 +106,10 @@ function assemble(cli: Cli, commands: readonly AddCommands[]): Command {
     // Else `predict --version 3` would print the version of the program.
     .enablePositionalOptions()
     .showHelpAfterError('(celeriac --help lists the commands)')
-    .addHelpText('after', `\n${exitCodeHelp()}`)
+    .helpCommand(true)
+    .addHelpText('after', `\n${exitCodeHelp()}\n\nceleriac <command> --help has the options, with an example`)
   for (const add of commands) add(program, cli)
+  addCommandHelp(program)
   prepare(program, cli.io)
   return program
 }

@@ -18,6 +18,7 @@ export function recordedIo(size: { columns?: number; rows?: number } = {}): Reco
     errLines,
     out: (line) => void outLines.push(line),
     err: (line) => void errLines.push(line),
+    drained: () => Promise.resolve(),
     paint: (_style, text) => text,
     isTty: false,
     columns: size.columns ?? 100,
@@ -83,6 +84,7 @@ export async function runCli(...args: string[]): Promise<{ code: number; out: st
 
 export const anOperator = (fields: Partial<OperatorTaskView> & { id: string }): OperatorTaskView => ({
   algo_name: 'algo_local_pass_through',
+  task: null,
   executor: 'local',
   state: 'pending',
   attempt: 0,
@@ -96,6 +98,7 @@ export const anOperator = (fields: Partial<OperatorTaskView> & { id: string }): 
   metrics: {},
   compat: [],
   outputs: {},
+  returned: null,
   skipped: null,
   upstream: [],
   attempts: [],

@@ -197,6 +197,7 @@ test('predict sends rows and prints the answers', async () => {
   respond = () => ({
     body: {
       model: { name: 'm', version: 1, alias: null },
+      route: 'pinned',
       predictions: [{ predict_result: 1, predict_probability: 0.5 }],
     },
   })
@@ -307,8 +308,9 @@ test('datasets provide takes the real file, else a synthetic one that says so, a
 })
 
 test('the version option of a command is not the one of the program', async () => {
-  respond = () => ({ body: { model: { name: 'm', version: 3, alias: null }, predictions: [{ cluster: 1 }] } })
+  const model = { name: 'm', version: 3, alias: null }
+  respond = () => ({ body: { model, route: 'pinned', predictions: [{ cluster: 1 }] } })
   const { out } = await server.run('predict', 'm', '--version', '3', '--row', '{}')
   expect(out).toContain('cluster')
   expect((await runCli('--version')).out).toMatch(/^\d+\.\d+\.\d+$/)
-})
+}, 30_000) // Without the name of a command all of them are loaded.

@@ -4,6 +4,7 @@ import { metricsTable } from '../src/output/metrics-table.ts'
 import { problemCount, problemLines } from '../src/output/problem-lines.ts'
 import { renderTable } from '../src/output/table.ts'
 import { fit, pad, widthOf } from '../src/output/text-width.ts'
+import { operatorTable } from '../src/output/run-table.ts'
 import { anOperator, aRun, recordedIo } from './cli-harness.ts'
 
 test('a Chinese character takes two cells', () => {
@@ -115,4 +116,34 @@ test('evaluations are turned on their side where the terminal is narrow', () => 
   for (const columns of [20, 40, 60])
     for (const line of metricsTable(run, recordedIo({ columns })).split('\n'))
       expect(widthOf(line)).toBeLessThanOrEqual(Math.max(columns, 26))
+})
+
+test('a plain task stands in the table by its name, with what it returned', () => {
+  const succeeded = { executor: 'celery', algo_name: '', state: 'succeeded' } as const
+  const run = aRun({
+    operators: [
+      anOperator({
+        id: 'sum',
+        task: 'tasks.add',
+        ...succeeded,
+        returned: { value: { sum: 3 }, is_cut_off: false },
+      }),
+      anOperator({
+        id: 'list',
+        task: 'tasks.list',
+        ...succeeded,
+        returned: { value: '[1,2', is_cut_off: true },
+      }),
+      anOperator({
+        id: 'none',
+        task: 'tasks.none',
+        ...succeeded,
+        returned: { value: null, is_cut_off: false },
+      }),
+    ],
+  })
+  const lines = operatorTable(run, 0, recordedIo({ columns: 120 })).split('\n')
+  expect(lines[1]).toMatch(/sum +tasks\.add +succeeded .*\{"sum":3\}$/)
+  expect(lines[2]).toMatch(/list +tasks\.list .*\[1,2…$/)
+  expect(lines[3]?.trimEnd()).not.toContain('null')
 })

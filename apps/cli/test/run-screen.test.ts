@@ -37,17 +37,83 @@ test.each([
   }
 })
 
-test('shows what runs and what failed before what waits, in the order of the document', () => {
+test('shows what runs and what failed first where not all fit, with a line about the others', () => {
   const operators = Array.from({ length: 30 }, (_, index) => anOperator({ id: `op${index}` }))
-  operators[29] = anOperator({ id: 'op29', state: 'running', attempt: 1 })
+  operators[27] = anOperator({ id: 'op27', state: 'succeeded', finished_at: '2026-11-21T00:00:01.000Z' })
   operators[28] = anOperator({ id: 'op28', state: 'failed', attempt: 1 })
+  operators[29] = anOperator({ id: 'op29', state: 'running', attempt: 1 })
   const lines = screen(operators, 80, 8)
-  expect(lines.slice(1, -1).map((line) => line.slice(2, 6))).toEqual(['op0 ', 'op1 ', 'op28', 'op29'])
-  expect(lines.at(-1)).toBe('1/30 finished: 28 pending, 1 failed, 1 running (26 not shown)')
+  expect(lines.slice(2, -1).map((line) => line.slice(2, 6))).toEqual(['op29', 'op28', 'op27', 'op0 '])
+  expect(lines.at(-1)).toBe('2/30 finished (26 not shown): 27 pending, 1 succeeded, 1 failed, 1 running')
+})
+
+test('operators that all fit keep the order of the document', () => {
+  const lines = screen([anOperator({ id: 'a' }), anOperator({ id: 'b', state: 'running', attempt: 1 })])
+  expect(lines.slice(1)).toEqual([
+    '  operator  state            took',
+    '· a         pending              ',
+    '▸ b         running              ',
+    '0/2 finished: 1 pending, 1 running',
+  ])
+})
+
+test('long ids are cut in their middle: those of one family differ at their ends', () => {
+  const id = (fold: number) => `cross_validation_of_the_gradient_boosting_model_fold_${fold}`
+  const lines = screen([anOperator({ id: id(1) }), anOperator({ id: id(2) })])
+  expect(lines[2]).toMatch(/^· cross_validati…_model_fold_1 {2}pending/)
+  expect(lines[3]).toMatch(/fold_2 {2}pending/)
+})
+
+test('a state longer than the usual ones widens its column for all', () => {
+  const lines = screen([
+    anOperator({ id: 'a', state: 'upstream_failed' }),
+    anOperator({ id: 'b', state: 'running', attempt: 1, started_at: '2026-11-21T00:00:50.000Z' }),
+  ])
+  expect(lines.slice(1, 4)).toEqual([
+    '  operator  state                  took',
+    '✗ a         upstream_failed            ',
+    '▸ b         running              10.0 s',
+  ])
+})
+
+test('on 80 columns the bar of a running operator is whole, beside ids and states of any length', () => {
+  const [, , first] = screen([
+    anOperator({
+      id: 'a_name_that_takes_all_that_a_name_may_take',
+      state: 'running',
+      attempt: 1,
+      started_at: '2026-11-21T00:00:50.000Z',
+      progress: { current: 100, total: 100, message: 'tree 100' },
+    }),
+  ])
+  expect(first).toContain('  [==========] 100 % ')
+})
+
+test('the headline keeps the state of the run however long the name of the DAG is, and drops the id last', () => {
+  const headline = (dagName: string, columns: number) =>
+    runScreen(aRun({ dag_name: dagName }), now, recordedIo({ columns, rows: 24 }))[0]!
+  expect(headline('credit_default_of_the_northern_region_2026', 80)).toBe(
+    '01a1fbea-62f6-77a2-963c-306fba21c35a  credit_d…on_2026 v1  ▸ running  1 min 00 s',
+  )
+  expect(headline('credit_default_of_the_northern_region_2026', 60)).toBe(
+    'credit_default_of…hern_region_2026 v1  ▸ running  1 min 00 s',
+  )
+  expect(headline('逻辑回归二分类逻辑回归二分类', 30)).toMatch(/▸ running/)
+})
+
+test('the last picture leaves room for the results below it', () => {
+  const operators = Array.from({ length: 30 }, (_, index) =>
+    anOperator({ id: `op${index}`, state: 'succeeded', ...(index < 3 ? { metrics: { auc: 0.5 } } : {}) }),
+  )
+  const running = runScreen(aRun({ operators }), now, recordedIo({ columns: 80, rows: 24 }))
+  const final = runScreen(aRun({ operators, state: 'succeeded' }), now, recordedIo({ columns: 80, rows: 24 }))
+  expect(running).toHaveLength(23)
+  // A blank line, the titles of the metrics, three operators, and the prompt.
+  expect(final).toHaveLength(23 - 6)
 })
 
 test('shows progress as a bar with its message', () => {
-  const [, line] = screen([
+  const [, , line] = screen([
     anOperator({
       id: 'gbdt',
       state: 'running',
@@ -56,7 +122,7 @@ test('shows progress as a bar with its message', () => {
       progress: { current: 45, total: 100, message: 'tree 45' },
     }),
   ])
-  expect(line).toBe('▸ gbdt      running               10.0 s  [=====     ] 45 % tree 45')
+  expect(line).toBe('▸ gbdt      running        10.0 s  [=====     ] 45 % tree 45')
 })
 
 test('survives progress that makes no sense', () => {
@@ -73,5 +139,5 @@ test('survives progress that makes no sense', () => {
           progress: { current: current!, total: total!, message: '' },
         }),
       ]),
-    ).toHaveLength(3)
+    ).toHaveLength(4)
 })

@@ -1,6 +1,6 @@
 import type { OperatorAttempt } from '@celeriac/core'
 import { artifactLayout, createLogWriter, pathOf, type Logger, type LogWriter } from '@celeriac/runtime'
-import type { LogSink } from '@celeriac/tasks'
+import { logFields, type LogSink } from '@celeriac/tasks'
 
 /**
  * Writes the output of attempts to their log files below the artifact root of the run, where the API reads it. The root
@@ -9,13 +9,15 @@ import type { LogSink } from '@celeriac/tasks'
 export function createArtifactLogs(logger: Logger): LogSink {
   const writers = new Map<string, LogWriter>()
   const open = (attempt: OperatorAttempt): LogWriter => {
+    let isReported = false
     const writer = createLogWriter({
       path: pathOf(artifactLayout(attempt.artifactRoot).logUri(attempt)),
-      onError: (err) =>
-        logger.error(
-          { err, run_id: attempt.runId, operator_id: attempt.operatorId, attempt: attempt.attempt },
-          'the log of an attempt could not be written',
-        ),
+      onError: (err) => {
+        // A full disk fails every write, and an operator may print without end.
+        if (!isReported)
+          logger.error({ ...logFields(attempt), err }, 'the log of an attempt could not be written')
+        isReported = true
+      },
     })
     writers.set(attempt.attemptId, writer)
     return writer
@@ -27,7 +29,7 @@ export function createArtifactLogs(logger: Logger): LogSink {
         writer.append(lines)
       } catch (err) {
         // An artifact root on a remote store has no log files; the output is lost, the attempt is not.
-        logger.error({ err, run_id: attempt.runId }, 'the log of an attempt has no place')
+        logger.error({ ...logFields(attempt), err }, 'the log of an attempt has no place')
       }
     },
     close: async (attempt) => {

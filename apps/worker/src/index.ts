@@ -1,5 +1,7 @@
 export { workerConfigSchema, type WorkerConfig } from './config.ts'
+export { workerMetrics } from './metrics.ts'
 export { pythonCommand } from './python-command.ts'
+export { ownExecutorsOf } from './worker-executors.ts'
 export {
   startDistributedWorker,
   startWorker,

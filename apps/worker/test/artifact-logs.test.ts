@@ -1,6 +1,6 @@
 import type { OperatorAttempt } from '@celeriac/core'
-import { artifactLayout, fileUrlOf, pathOf, readLogPage, silentLogger } from '@celeriac/runtime'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { artifactLayout, createLogger, fileUrlOf, pathOf, readLogPage, silentLogger } from '@celeriac/runtime'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -41,4 +41,23 @@ test('an artifact root that is no directory of this machine costs the log, not t
   const { attempt, logs } = await setup()
   logs.append({ ...attempt, artifactRoot: 's3://bucket' }, [{ at: 1, stream: 'stdout', text: 'x' }])
   await logs.close(attempt)
+})
+
+test('a disk that takes nothing costs the log, not the attempt, and is reported once per attempt', async () => {
+  const { attempt } = await setup()
+  const records: string[] = []
+  const logger = createLogger({
+    service: 'worker',
+    level: 'info',
+    destination: { write: (line: string) => void records.push(line) },
+  })
+  const logs = createArtifactLogs(logger)
+  // Where the directory of the logs should be, there is a file.
+  await writeFile(path.join(pathOf(attempt.artifactRoot), 'runs'), '')
+  logs.append(attempt, [{ at: 1, stream: 'stdout', text: 'x' }])
+  await expect.poll(() => records).toHaveLength(1)
+  logs.append(attempt, [{ at: 2, stream: 'stdout', text: 'y' }])
+  await logs.close(attempt)
+  expect(records).toHaveLength(1)
+  expect(JSON.parse(records[0] ?? '')).toMatchObject({ level: 'error', task_id: attempt.attemptId })
 })

@@ -15,6 +15,7 @@ import {
   silentLogger,
   systemClock,
 } from '@celeriac/runtime'
+import { createMessageCodec, encodeTaskCall, MemoryBackend, type TaskCall } from '@celeriac/tasks'
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,6 +23,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { startWorker, type WorkerSettings } from '../src/index.ts'
+import { results } from './plain-app.ts'
 
 const root = path.resolve(fileURLToPath(new URL('../../..', import.meta.url)))
 beforeAll(() => {
@@ -29,7 +31,8 @@ beforeAll(() => {
 }, 600_000)
 
 const settings: WorkerSettings = {
-  queues: ['local', 'predict'],
+  queues: null,
+  executor: {},
   concurrency: 2,
   name: 'w1@test',
   python: null,
@@ -38,6 +41,33 @@ const settings: WorkerSettings = {
   maxTasksPerChild: 100,
   drainTimeoutS: 30,
 }
+
+const aCall = (call: Pick<TaskCall, 'id' | 'task' | 'args'>): TaskCall => ({
+  ...call,
+  kwargs: {},
+  rootId: call.id,
+  parentId: null,
+  group: null,
+  groupIndex: null,
+  retries: 0,
+  eta: null,
+  expires: null,
+  timelimit: [null, null],
+  shadow: null,
+  origin: null,
+  ignoreResult: false,
+  replacedTaskNesting: 0,
+  stampedHeaders: null,
+  stamps: {},
+  headers: {},
+  replyTo: null,
+  priority: 0,
+  properties: {},
+  callbacks: null,
+  errbacks: null,
+  chain: null,
+  chord: null,
+})
 
 async function setup(overrides: Partial<WorkerSettings> = {}) {
   const directory = await mkdtemp(path.join(tmpdir(), 'celeriac-worker-'))
@@ -140,4 +170,60 @@ test('a queue that the worker has no executor for is a fault of the configuratio
     code: 'CONFIG_INVALID',
     details: { problems: [{ setting: 'queues' }] },
   })
+})
+
+test('plain tasks of an imported module run beside operators', async () => {
+  const { broker, topology, worker, heard, send, anAttempt } = await setup({
+    queues: ['local', buildTopology().celeryQueue],
+    import: [path.join(import.meta.dirname, 'plain-app.ts')],
+  })
+  await send(anAttempt('algo_local_pass_through'))
+  const codec = await createMessageCodec({ accept: ['json'] })
+  await broker.publish([
+    encodeTaskCall(
+      aCall({ id: 'plain-1', task: 'tasks.add', args: [2, 3] }),
+      { exchange: '', routingKey: topology.celeryQueue, serializer: 'json', compression: null },
+      codec,
+      0,
+    ),
+  ])
+  const client = new MemoryBackend({ results })
+  await client.start()
+  await expect
+    .poll(async () => (await client.find(['plain-1'])).get('plain-1'), { timeout: 20_000 })
+    .toMatchObject({ status: 'SUCCESS', result: 5 })
+  await expect.poll(() => heard.at(-1)?.event.status, { timeout: 20_000 }).toBe('SUCCESS')
+  const metrics = await (await fetch(`${worker.url}/metrics`)).text()
+  expect(metrics).toContain('celeriac_plain_tasks_finished_total{queue="celery",outcome="succeeded"} 1')
+  expect(await (await fetch(`${worker.url}/readyz`)).json()).toMatchObject({
+    ready: true,
+    checks: { executor: 'ok', tasks: 'ok' },
+  })
+})
+
+test('a module that cannot be loaded is a fault of the configuration', async () => {
+  await expect(setup({ import: ['./there-is-no-such-module.js'] })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: 'a module of tasks cannot be loaded',
+  })
+})
+
+test('a worker under whose artifacts the disk is full says so, and takes no operators', async () => {
+  const { worker, send, anAttempt, broker, topology } = await setup({
+    queues: ['local'],
+    concurrency: 1,
+    dataDir: tmpdir(),
+    minFreeDiskMib: 1_000_000_000,
+  })
+  const answer = await fetch(`${worker.url}/readyz`)
+  expect(answer.status).toBe(503)
+  expect(await answer.json()).toMatchObject({
+    ready: false,
+    checks: {
+      disk: expect.stringMatching(/^the disk is full: \d+ MiB are free, 1000000000 MiB are needed$/),
+    },
+  })
+  await send(anAttempt('algo_local_test_sleep'))
+  const [depth] = await broker.depths([topology.executorQueue('local')])
+  expect(depth).toMatchObject({ messages: 1, consumers: 0 })
 })

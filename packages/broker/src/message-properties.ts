@@ -11,10 +11,12 @@ const copyHeaders = (headers: JsonObject): JsonObject => {
   return copy
 }
 
-/** The properties alone, as copies: a change by the publisher or by one consumer must not reach another. */
-export function copyProperties(source: MessageProperties): MessageProperties {
+/**
+ * What a message is, whose, and for whom: what stays when it is published again. Not how it is delivered: that is for
+ * whoever publishes to say (queue, persistence, priority, time to live), and so are its headers.
+ */
+export function identityOf(source: MessageProperties): MessageProperties {
   const { contentType, contentEncoding, correlationId, replyTo, messageId, type, appId } = source
-  const { priority, persistent, expirationMs, headers } = source
   return {
     ...(contentType === undefined ? {} : { contentType }),
     ...(contentEncoding === undefined ? {} : { contentEncoding }),
@@ -23,6 +25,14 @@ export function copyProperties(source: MessageProperties): MessageProperties {
     ...(messageId === undefined ? {} : { messageId }),
     ...(type === undefined ? {} : { type }),
     ...(appId === undefined ? {} : { appId }),
+  }
+}
+
+/** The properties alone, as copies: a change by the publisher or by one consumer must not reach another. */
+export function copyProperties(source: MessageProperties): MessageProperties {
+  const { priority, persistent, expirationMs, headers } = source
+  return {
+    ...identityOf(source),
     ...(priority === undefined ? {} : { priority }),
     persistent: persistent ?? false,
     ...(expirationMs === undefined ? {} : { expirationMs }),

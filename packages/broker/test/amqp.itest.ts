@@ -14,6 +14,7 @@ exerciseBroker('RabbitMQ', async () => {
       await broker.start()
       return broker
     },
+    remove: (names) => rabbit.remove(names),
     purge: () => rabbit.purge(),
     close: () => rabbit.close(),
   }

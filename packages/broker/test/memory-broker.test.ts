@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { buildTopology, createMemoryBroker, createMemoryServer, parkMalformed } from '@celeriac/broker'
 import { AppError, type Broker, type Delivery, type OutgoingMessage } from '@celeriac/core'
 import { silentLogger, systemClock } from '@celeriac/runtime'
@@ -150,6 +150,16 @@ test('a malformed message that cannot be parked goes back to its queue', async (
   expect(await parkMalformed(broker, topology, deliveries[0]!, error)).toBe(false)
   await macrotask()
   expect(deliveries.map(({ redelivered }) => redelivered)).toEqual([false, true])
+  // Nor can it now: from here on it comes again after a pause each time.
+  vi.useFakeTimers({ toFake: ['setTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  expect(await parkMalformed(broker, topology, deliveries[1]!, error)).toBe(false)
+  vi.advanceTimersByTime(4_999)
+  await macrotask()
+  expect(deliveries).toHaveLength(2)
+  vi.advanceTimersByTime(1)
+  await macrotask()
+  expect(deliveries).toHaveLength(3)
   await broker.stop()
 })
 

@@ -16,6 +16,8 @@ exerciseBroker('memory', async () => {
       await broker.start()
       return broker
     },
+    // They go with the server.
+    remove: async () => {},
     purge: async () => {
       server = newServer()
     },

@@ -29,14 +29,16 @@ test('queues have the names and arguments that running installations have', () =
   })
 })
 
-test("exchanges are Celery's, and two of our own", () => {
+test("exchanges are Celery's, and three of our own", () => {
   expect(buildTopology().exchanges).toEqual([
     { name: 'celeriac.dlx', type: 'direct', isDurable: true },
+    { name: 'celeriac.answers', type: 'direct', isDurable: true },
     { name: 'celery', type: 'direct', isDurable: true },
     { name: 'celeryev', type: 'topic', isDurable: true },
     { name: 'celery.pidbox', type: 'fanout', isDurable: false },
     { name: 'reply.celery.pidbox', type: 'direct', isDurable: false },
     { name: 'celeriac.live', type: 'fanout', isDurable: false },
+    { name: 'celeriac.models', type: 'fanout', isDurable: false },
   ])
 })
 
@@ -52,10 +54,12 @@ test('the prefix is in front of every name, also inside of arguments and binding
     topology.undelivered,
     topology.deadLetter,
     topology.deadLetterExchange,
+    topology.answerExchange,
     topology.eventExchange,
     topology.controlExchange,
     topology.controlReplyExchange,
     topology.liveExchange,
+    topology.modelExchange,
   ]
   expect(names.filter((name) => !name.startsWith('p.'))).toEqual([])
 })
@@ -67,12 +71,48 @@ test('every name that the accessors give is declared', () => {
   const { celeryQueue, undelivered, deadLetter } = topology
   for (const name of topology.executors) expect(queues).toContain(topology.executorQueue(name))
   for (const name of [celeryQueue, undelivered, deadLetter]) expect(queues).toContain(name)
-  for (const name of [topology.deadLetterExchange, topology.eventExchange, topology.controlExchange])
+  for (const name of [
+    topology.deadLetterExchange,
+    topology.answerExchange,
+    topology.eventExchange,
+    topology.controlExchange,
+  ])
     expect(exchanges).toContain(name)
   for (const { exchange, queue } of topology.bindings) {
     expect(exchanges).toContain(exchange)
     expect(queues).toContain(queue)
   }
+})
+
+test('an own executor gets a queue like that of local', () => {
+  const topology = buildTopology({ executors: ['gpu', 'gpu', 'slow-lane'] })
+  expect(topology.executors).toEqual(['local', 'dc', 'predict', 'gpu', 'slow-lane'])
+  expect(topology.operatorExecutors).toEqual(['local', 'gpu', 'slow-lane'])
+  expect(topology.executorQueue('gpu')).toBe('celeriac.gpu')
+  const argumentsOf = (name: string) => queueArguments(topology.queues.find((queue) => queue.name === name)!)
+  expect(argumentsOf('celeriac.gpu')).toEqual(executor)
+  expect(argumentsOf('celeriac.slow-lane')).toEqual(executor)
+})
+
+test.each([
+  'local',
+  'dc',
+  'predict',
+  'undelivered',
+  'dead-letter',
+  'dlx',
+  'live',
+  'events.0',
+  'GPU',
+  '',
+  '-x',
+])('an own executor cannot be called %j', (name) => {
+  expect(() => buildTopology({ prefix: 'p.', executors: ['gpu', name] })).toThrow(
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      details: { problems: [expect.objectContaining({ setting: 'executors' })] },
+    }),
+  )
 })
 
 test('an executor or partition that does not exist is refused', () => {

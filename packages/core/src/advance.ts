@@ -18,9 +18,9 @@ import { retryDelayMs } from './retry-policy.ts'
 import { newOperatorTask, type OperatorTask, type Run, type RunHead } from './run.ts'
 import { RunDraft } from './run-draft.ts'
 import { isFinalRunState, isFinalTaskState, isInFlightTaskState } from './states.ts'
+import { staleness, type IgnoredWhy } from './staleness.ts'
 import { wakeOfTask } from './wake.ts'
-
-export type IgnoredWhy = 'duplicate' | 'stale_attempt' | 'already_final' | 'not_final' | 'nothing_to_do'
+import { onLeaseExpired, onReturned } from './worker-loss.ts'
 
 export type Advance =
   | {
@@ -103,16 +103,13 @@ function decide(draft: RunDraft, event: EngineEvent, ctx: AdvanceContext): Ignor
       return onRetryDue(draft, draft.task(event.ordinal), event.attempt)
     case 'deadline_passed':
       return onDeadlinePassed(draft, draft.task(event.ordinal), event.attempt, ctx)
+    case 'lease_expired':
+      return onLeaseExpired(draft, draft.task(event.ordinal), event.attempt, event.worker)
+    case 'returned':
+      return onReturned(draft, draft.task(event.ordinal), event)
     case 'message_lost':
-      return onMessageLost(draft, draft.task(event.ordinal), event.attempt)
+      return onMessageLost(draft, draft.task(event.ordinal), event)
   }
-}
-
-/** Null when the event speaks of the attempt that is in flight now. */
-function staleness(task: OperatorTask, attempt: number): IgnoredWhy | null {
-  if (task.attempt !== attempt) return 'stale_attempt'
-  if (isFinalTaskState(task.state)) return 'already_final'
-  return isInFlightTaskState(task.state) ? null : 'stale_attempt'
 }
 
 function onRunCreated(draft: RunDraft): IgnoredWhy | null {
@@ -220,13 +217,16 @@ function onStarted(
   const why = staleness(task, event.attempt)
   if (why !== null) return why
   const startedAt = startOf(task, event.startedAt, ctx)
-  // A second STARTED of the same attempt is a redelivery to another worker: the latest one holds it.
-  if (task.state === 'running') {
-    if (task.worker === event.worker) return 'duplicate'
-    draft.put({ ...task, worker: event.worker, startedAt, progress: null })
-    return null
-  }
-  draft.move(task, { state: 'running', worker: event.worker, startedAt })
+  const { worker } = event
+  // Once leased, the attempt stays so: a late STARTED of somebody else must not hide that no delivery guards it.
+  if (task.isLeased && !event.isLeased) return 'duplicate'
+  const isLeased = task.isLeased || event.isLeased
+  if (task.state !== 'running') draft.move(task, { state: 'running', worker, startedAt, isLeased })
+  else if (task.worker !== worker)
+    // A second STARTED of the same attempt is a redelivery to another worker: the latest one holds it.
+    draft.put({ ...task, worker, startedAt, isLeased, progress: null })
+  else if (isLeased !== task.isLeased) draft.put({ ...task, isLeased })
+  else return 'duplicate'
   return null
 }
 
@@ -316,7 +316,6 @@ function onDeadlinePassed(
 ): IgnoredWhy | null {
   const why = staleness(task, attempt)
   if (why !== null) return why
-  if (task.state !== 'running') return 'nothing_to_do'
   // The attempt may have started anew since, on another worker: then this deadline was the first start's.
   const wake = wakeOfTask(draft, task)
   if (wake === null || ctx.now < wake.at) return 'nothing_to_do'
@@ -334,9 +333,14 @@ function onDeadlinePassed(
   )
 }
 
-function onMessageLost(draft: RunDraft, task: OperatorTask, attempt: number): IgnoredWhy | null {
+function onMessageLost(
+  draft: RunDraft,
+  task: OperatorTask,
+  { attempt, from }: Extract<EngineEvent, { type: 'message_lost' }>,
+): IgnoredWhy | null {
   const why = staleness(task, attempt)
   if (why !== null) return why
+  if (task.state !== from) return 'nothing_to_do'
   // What was to be stopped has ended with the process that it ran in.
   if (draft.head.state === 'cancelling') draft.finish(task, 'cancelled', {})
   else if (task.state === 'ready') draft.effects.push({ type: 'dispatch', ordinal: task.ordinal })

@@ -1,5 +1,6 @@
 import type { Instant } from './json.ts'
 import type { TaskFailure, TaskProgress, TaskResult } from './run.ts'
+import type { OperatorTaskState } from './states.ts'
 
 /** What can happen to a run. Events about an attempt carry its number; another number than the current is stale. */
 export type EngineEvent =
@@ -29,8 +30,31 @@ export type EngineEvent =
   | { readonly type: 'retry_due'; readonly ordinal: number; readonly attempt: number }
   /** The attempt's time limit and grace passed without a result. */
   | { readonly type: 'deadline_passed'; readonly ordinal: number; readonly attempt: number }
-  /** The broker lost the task message (in-memory broker, restarted process): the same attempt is sent again. */
-  | { readonly type: 'message_lost'; readonly ordinal: number; readonly attempt: number }
+  /** The worker did not renew its lease of the attempt in time: it is dead, stopped or cut off. */
+  | {
+      readonly type: 'lease_expired'
+      readonly ordinal: number
+      readonly attempt: number
+      readonly worker: string
+    }
+  /** A worker that stops gives back an attempt whose delivery it has acked. */
+  | {
+      readonly type: 'returned'
+      readonly ordinal: number
+      readonly attempt: number
+      readonly worker: string | null
+    }
+  /**
+   * The task message may never have been sent, or is gone with a broker that does not outlive its process: the same
+   * attempt is sent again. `from`: the state that it was judged by. A task that has left it since is with a worker, and
+   * maybe held by a lease alone: sent again, it would lose that lease to a message that its worker drops as a duplicate.
+   */
+  | {
+      readonly type: 'message_lost'
+      readonly ordinal: number
+      readonly attempt: number
+      readonly from: OperatorTaskState
+    }
 
 export interface StartedEvent {
   readonly type: 'started'
@@ -39,6 +63,8 @@ export interface StartedEvent {
   readonly worker: string | null
   /** By the worker's clock; null when it does not say (stock Celery workers). */
   readonly startedAt: Instant | null
+  /** The worker acks the delivery now and guards the attempt by its lease alone. */
+  readonly isLeased: boolean
 }
 
 export interface SucceededEvent {

@@ -86,6 +86,7 @@ export class RunDraft {
       finishedAt: null,
       retryAt: null,
       worker: null,
+      isLeased: false,
       error: null,
       result: null,
       progress: null,
@@ -95,7 +96,7 @@ export class RunDraft {
 
   /** The same attempt once more. */
   resend(task: OperatorTask): void {
-    this.move(task, { state: 'ready', startedAt: null, worker: null, progress: null })
+    this.move(task, { state: 'ready', startedAt: null, worker: null, isLeased: false, progress: null })
     this.effects.push({ type: 'dispatch', ordinal: task.ordinal })
   }
 

@@ -18,6 +18,13 @@ export interface ArtifactRef {
   readonly rows?: number
 }
 
+/** What a plain task returned. */
+export interface ReturnedValue {
+  /** Cut off: the beginning of the value's JSON text, in place of the value; null when nothing of it could be read. */
+  readonly value: JsonValue
+  readonly isCutOff: boolean
+}
+
 /** What a successful attempt produced. References only: the data is in the artifact store. */
 export interface TaskResult {
   /** Output port (decimal string) → artifact. */
@@ -29,6 +36,8 @@ export interface TaskResult {
   readonly deployment?: JsonObject
   /** Present when the operator chose to be skipped. */
   readonly skipped?: string
+  /** Present when the operator is a plain task. */
+  readonly returned?: ReturnedValue
 }
 
 export interface TaskProgress {
@@ -47,12 +56,16 @@ export interface OperatorTask {
   readonly attemptId: string | null
   /** Retries used since the run started or was last rerun. */
   readonly retries: number
+  /** Attempts lost with their workers since the run started or was last rerun; they cost no retry. */
+  readonly losses: number
   readonly readyAt: Instant | null
   readonly startedAt: Instant | null
   readonly finishedAt: Instant | null
   /** When the next attempt is due; set exactly in `retry_wait`. */
   readonly retryAt: Instant | null
   readonly worker: string | null
+  /** Its delivery is acked: only the lease that its worker renews guards the attempt. Stays for the whole attempt. */
+  readonly isLeased: boolean
   readonly error: TaskFailure | null
   readonly result: TaskResult | null
   readonly progress: TaskProgress | null
@@ -109,11 +122,13 @@ export const newOperatorTask = (ordinal: number): OperatorTask => ({
   attempt: 0,
   attemptId: null,
   retries: 0,
+  losses: 0,
   readyAt: null,
   startedAt: null,
   finishedAt: null,
   retryAt: null,
   worker: null,
+  isLeased: false,
   error: null,
   result: null,
   progress: null,

@@ -39,14 +39,15 @@ export const inFlightOperatorTaskStates = ['ready', 'queued', 'running'] as cons
 
 /**
  * Allowed transitions of an operator task. Results may overtake the publisher confirm or the STARTED message,
- * so every in-flight state may go straight to an outcome. Final → `pending` happens on rerun only; in flight →
- * `ready` only when a broker that does not outlive the process lost the message.
+ * so every in-flight state may go straight to an outcome. Final → `pending` happens on rerun only; in flight → `ready`
+ * when a broker that does not outlive the process lost the message, or when a worker was lost that held the attempt by
+ * its lease alone; `running` → `queued` when a worker was lost whose delivery the broker hands to another.
  */
 export const operatorTaskTransitions: Readonly<Record<OperatorTaskState, readonly OperatorTaskState[]>> = {
   pending: ['ready', 'cancelled', 'skipped', 'upstream_failed'],
   ready: ['queued', 'running', 'retry_wait', 'succeeded', 'failed', 'cancelled', 'skipped'],
   queued: ['ready', 'running', 'retry_wait', 'succeeded', 'failed', 'cancelled', 'skipped'],
-  running: ['ready', 'retry_wait', 'succeeded', 'failed', 'cancelled', 'skipped'],
+  running: ['ready', 'queued', 'retry_wait', 'succeeded', 'failed', 'cancelled', 'skipped'],
   retry_wait: ['ready', 'cancelled'],
   succeeded: ['pending'],
   failed: ['pending'],
@@ -70,6 +71,10 @@ export type RunState = (typeof runStates)[number]
 
 export const finalRunStates = ['succeeded', 'failed', 'cancelled'] as const
 export type FinalRunState = (typeof finalRunStates)[number]
+
+/** States of runs that are not finished. */
+export const openRunStates = ['queued', 'running', 'cancelling'] as const
+export type OpenRunState = (typeof openRunStates)[number]
 
 /** Allowed transitions of a run. Final → `running` happens on rerun only. */
 export const runTransitions: Readonly<Record<RunState, readonly RunState[]>> = {

@@ -221,11 +221,41 @@ test('the deadline of an earlier start does not end an attempt that another work
   expect(harness.task('a')).toMatchObject({ state: 'failed', error: { code: 'TASK_TIMED_OUT' } })
 })
 
+const aTask = { name: 'tasks.add', args: [1, 2], kwargs: {}, queue: null }
+
+test('a plain task that never told of a start ends at its deadline, and is tried again as its policy says', () => {
+  const harness = new RunHarness([
+    { id: 'a', task: aTask, timeoutMs: 1_000, retry: { max: 1, backoffMs: 10 } },
+  ]).start()
+  harness.send({ type: 'published', ordinal: 0, attempt: 1 })
+  harness.now += 30_999
+  expect(harness.send({ type: 'deadline_passed', ordinal: 0, attempt: 1 })).toMatchObject({
+    why: 'nothing_to_do',
+  })
+  harness.now += 1
+  expect(harness.send({ type: 'deadline_passed', ordinal: 0, attempt: 1 })).toMatchObject({
+    effects: [{ type: 'revoke', attemptIds: ['attempt-1'] }],
+  })
+  expect(harness.task('a')).toMatchObject({ state: 'retry_wait', error: { code: 'TASK_TIMED_OUT' } })
+})
+
+test('a start that is reported gives a plain task its whole time limit', () => {
+  const harness = new RunHarness([{ id: 'a', task: aTask, timeoutMs: 1_000 }]).start()
+  harness.send({ type: 'published', ordinal: 0, attempt: 1 })
+  harness.now += 20_000
+  harness.begin('a')
+  harness.now += 20_000
+  expect(harness.send({ type: 'deadline_passed', ordinal: 0, attempt: 1 })).toMatchObject({
+    why: 'nothing_to_do',
+  })
+  expect(harness.task('a').state).toBe('running')
+})
+
 test('an attempt that is lost while its run is being cancelled is not sent again', () => {
   const harness = new RunHarness([{ id: 'a' }]).start()
   harness.begin('a')
   harness.send({ type: 'cancel_requested' })
-  const result = harness.send({ type: 'message_lost', ordinal: 0, attempt: 1 })
+  const result = harness.send({ type: 'message_lost', ordinal: 0, attempt: 1, from: 'running' })
   expect(result).toMatchObject({ kind: 'applied', effects: [] })
   expect([harness.task('a').state, harness.run.head.state]).toEqual(['cancelled', 'cancelled'])
 })
@@ -252,7 +282,7 @@ test('a rerun of another version of the run than the present one is a repetition
 test('a lost message sends the same attempt again', () => {
   const harness = new RunHarness([{ id: 'a' }]).start()
   harness.begin('a')
-  const result = harness.send({ type: 'message_lost', ordinal: 0, attempt: 1 })
+  const result = harness.send({ type: 'message_lost', ordinal: 0, attempt: 1, from: 'running' })
   expect(result.kind === 'applied' && dispatched(result.effects)).toEqual([0])
   expect(harness.task('a')).toMatchObject({
     state: 'ready',
@@ -260,6 +290,23 @@ test('a lost message sends the same attempt again', () => {
     attemptId: 'attempt-1',
     worker: null,
   })
+})
+
+test('a message taken for lost is not sent again once a worker has the attempt: its lease would be lost with it', () => {
+  const harness = new RunHarness([{ id: 'a' }]).start()
+  harness.send({
+    type: 'started',
+    ordinal: 0,
+    attempt: 1,
+    worker: 'w1',
+    startedAt: null,
+    isLeased: true,
+  })
+  expect(harness.send({ type: 'message_lost', ordinal: 0, attempt: 1, from: 'ready' })).toEqual({
+    kind: 'ignored',
+    why: 'nothing_to_do',
+  })
+  expect(harness.task('a')).toMatchObject({ state: 'running', isLeased: true })
 })
 
 test('a confirm moves a task to queued, and changes nothing once it runs', () => {
@@ -285,12 +332,12 @@ test('a start that no clock can have shown counts from now: a wrong clock must n
   for (const startedAt of [null, 0, 900, 9_999_999]) {
     const harness = new RunHarness([{ id: 'a', timeoutMs: 1_000 }]).start()
     harness.now = 5_000
-    harness.send({ type: 'started', ordinal: 0, attempt: 1, worker: 'w1', startedAt })
+    harness.send({ type: 'started', ordinal: 0, attempt: 1, worker: 'w1', startedAt, isLeased: false })
     expect(harness.task('a').startedAt).toBe(5_000)
   }
   const harness = new RunHarness([{ id: 'a' }]).start()
   harness.now = 5_000
-  harness.send({ type: 'started', ordinal: 0, attempt: 1, worker: 'w1', startedAt: 4_000 })
+  harness.send({ type: 'started', ordinal: 0, attempt: 1, worker: 'w1', startedAt: 4_000, isLeased: false })
   expect(harness.task('a').startedAt).toBe(4_000)
 })
 

@@ -9,6 +9,7 @@ import {
   type DagPlan,
   type EngineEvent,
   type OperatorTask,
+  type PlainTask,
   type PlanOperator,
   type RetryPolicy,
   type Run,
@@ -23,6 +24,7 @@ export interface OperatorSpec {
   readonly rule?: TriggerRule
   readonly retry?: Partial<RetryPolicy>
   readonly timeoutMs?: number
+  readonly task?: PlainTask
 }
 
 /** A plan from operator names and what they come after. */
@@ -43,6 +45,7 @@ export function aPlan(specs: readonly OperatorSpec[]): DagPlan {
     triggerRule: spec.rule ?? 'all_success',
     retry: { ...defaultRetryPolicy, jitter: false, ...spec.retry },
     timeoutMs: spec.timeoutMs ?? null,
+    ...(spec.task === undefined ? {} : { task: spec.task }),
   }))
   return { operators }
 }
@@ -121,7 +124,7 @@ export class RunHarness {
 
   begin(id: string, worker = 'w1'): Advance {
     const { ordinal, attempt } = this.task(id)
-    return this.send({ type: 'started', ordinal, attempt, worker, startedAt: this.now })
+    return this.send({ type: 'started', ordinal, attempt, worker, startedAt: this.now, isLeased: false })
   }
 
   succeed(id: string, result: TaskResult = aResult()): Advance {

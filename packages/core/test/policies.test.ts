@@ -109,3 +109,14 @@ test('a waiting retry and a running attempt with a limit are owed a later event;
     event: { type: 'retry_due', ordinal: 0, attempt: 1 },
   })
 })
+
+test('a plain task is timed from when it became ready, for a day unless its document says otherwise', () => {
+  const task = { name: 'tasks.add', args: [], kwargs: {}, queue: null }
+  const harness = new RunHarness([{ id: 'a', task }]).start()
+  expect(wakeOfTask(harness.run, harness.task('a'))).toBeNull()
+  harness.send({ type: 'published', ordinal: 0, attempt: 1 })
+  expect(wakeOfTask(harness.run, harness.task('a'))).toEqual({
+    at: 1_000 + 86_400_000 + 30_000,
+    event: { type: 'deadline_passed', ordinal: 0, attempt: 1 },
+  })
+})

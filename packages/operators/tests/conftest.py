@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from workspace import Workspace
 
 REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in the process pool. Threads that wait for each other are slow on a machine with other work."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

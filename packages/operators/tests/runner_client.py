@@ -89,7 +89,9 @@ class RunnerClient:
         self._server.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
         arguments = [sys.executable, "-m", "celeriac.runner", "--socket", self._path]
-        self.process = subprocess.Popen(arguments, env={**(self._env or os.environ), "CELERIAC_RUNNER_TOKEN": self._token})
+        self.process = subprocess.Popen(
+            arguments, env={**(self._env or os.environ), "CELERIAC_RUNNER_TOKEN": self._token}
+        )
         self.hello = self._wait_for_hello()
         return self
 

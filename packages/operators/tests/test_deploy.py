@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from celeriac.algorithms import algo_local_model_deploy
 from celeriac.errors import ArtifactNotFound, InvalidParams
-from celeriac.serving import DeploymentCache
+from celeriac.serving import LoadedDeployments
 from workspace import Result, Workspace
 
 RANDOM = np.random.default_rng(5)
@@ -51,6 +52,7 @@ def test_the_signature_is_that_of_the_raw_rows(workspace: Workspace) -> None:
     ]
     assert (description["name"], description["alias"]) == ("credit", "candidate")
     assert description["data_hash"].startswith("sha256:")
+    assert description["algorithm"] == "algo_local_model_2c_l"
     assert {"python", "scikit_learn", "pandas", "pyarrow"} <= description["library_versions"].keys()
 
 
@@ -60,7 +62,7 @@ def test_served_answers_are_those_of_the_pipeline(workspace: Workspace) -> None:
     offline = workspace.run("algo_local_model_predict", {}, scaled.out(), model.out()).columns()
     raw = {key: RAW[key] for key in ("income", "grade", "old_name")}
     by_age = {(g, age): i for i, (g, age) in enumerate(zip(offline["grade"], offline["age"], strict=True))}
-    served = DeploymentCache().predict(
+    served = LoadedDeployments().predict(
         deployed.out()["uri"], [dict(zip(raw, row, strict=True)) for row in zip(*raw.values(), strict=True)], None
     )["predictions"]
     assert len(served) == N
@@ -77,7 +79,7 @@ def test_the_sample_holds_raw_rows_with_python_s_answers(workspace: Workspace) -
     sample = deployed.json("sample.json")["rows"]
     assert len(sample) == 20
     assert sample[0]["input"].keys() == {"income", "grade", "old_name"}
-    answers = DeploymentCache().predict(deployed.out()["uri"], [row["input"] for row in sample], None)
+    answers = LoadedDeployments().predict(deployed.out()["uri"], [row["input"] for row in sample], None)
     assert [row["output"] for row in sample] == answers["predictions"]
 
 
@@ -94,8 +96,10 @@ def test_metrics_of_a_wired_report_go_along(workspace: Workspace) -> None:
 def test_cluster_models_are_served(workspace: Workspace) -> None:
     model = workspace.run("algo_local_kmeans", {"x_cols": ["old_name"]}, workspace.table(RAW))
     deployed = deploy(workspace, model)
-    answers = DeploymentCache().predict(deployed.out()["uri"], [[30]], ["old_name"])["predictions"]
+    answers = LoadedDeployments().predict(deployed.out()["uri"], [[30]], ["old_name"])["predictions"]
     assert answers == [{"predict_result": answers[0]["cluster"], "cluster": answers[0]["cluster"]}]
+    outputs = deployed.raw["deployment"]["signature"]["outputs"]
+    assert [output["name"] for output in outputs] == list(answers[0])  # what protocols say that the model answers
 
 
 @pytest.mark.parametrize(
@@ -115,27 +119,83 @@ def test_rows_that_do_not_fit_are_refused_by_field(
 ) -> None:
     uri = deploy(workspace, pipeline(workspace)[0]).out()["uri"]
     with pytest.raises(InvalidParams) as caught:
-        DeploymentCache().predict(uri, [row], None)
+        LoadedDeployments().predict(uri, [row], None)
     assert caught.value.details == [{"path": path, "expected": expected, "got": got}]
+
+
+@pytest.mark.parametrize(
+    ("algo", "params", "value", "expected", "got"),
+    [
+        ("forest", {"n_estimators": 2}, 3.5e38, 'a number that the model can take as "income"', "3.5e+38"),
+        ("gbdt", {"n_estimators": 2}, -3.5e38, 'a number that the model can take as "income"', "-3.5e+38"),
+        ("linear", {}, 1e308, "a row for which the answer of the model is finite", "another"),
+        ("2c_l", {}, 10**400, "number", "1" + "0" * 98 + "…"),
+    ],
+)
+def test_numbers_too_large_for_the_model_are_refused_by_row(
+    workspace: Workspace, algo: str, params: dict, value: Any, expected: str, got: str
+) -> None:
+    columns = {"income": [0.0, 1.0, 2.0, 3.0], "y": [0, 0, 1, 1] if algo != "linear" else [0.0, 1e3, 2e3, 3e3]}
+    model = workspace.run(f"algo_local_model_{algo}", {"y_col": "y", **params}, workspace.table(columns))
+    uri = deploy(workspace, model, runtime="python").out()["uri"]
+    with pytest.raises(InvalidParams) as caught:
+        LoadedDeployments().predict(uri, [[1], [value]], None)
+    path = "rows[1].income" if algo == "2c_l" else "rows[1]"
+    assert caught.value.details == [{"path": path, "expected": expected, "got": got}]
+
+
+def test_a_column_may_take_the_name_of_one_that_was_dropped(workspace: Workspace) -> None:
+    encoded = workspace.run(
+        "algo_local_label_encode", {"columns": ["grade"], "keep_original": True, "suffix": "_i"}, workspace.table(RAW)
+    )
+    kept = {"include": ["grade_i", "old_name", "y"], "rename": {"old_name": "grade"}}
+    renamed = workspace.run("algo_local_select_columns", kept, encoded.out())
+    model = workspace.run("algo_local_model_2c_l", {"y_col": "y"}, renamed.out())
+    deployed = deploy(workspace, model, runtime="native")
+    expected = workspace.run("algo_local_model_predict", {}, renamed.out(), model.out()).columns()[
+        "predict_probability"
+    ]
+    rows = [{"grade": g, "old_name": age} for g, age in zip(RAW["grade"], RAW["old_name"], strict=True)]
+    answers = LoadedDeployments().predict(deployed.out()["uri"], rows, None)["predictions"]
+    assert [answer["predict_probability"] for answer in answers] == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_sample_of_a_wide_table_is_short(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(algo_local_model_deploy, "SAMPLE_CELLS", 7)
+    assert len(deploy(workspace, pipeline(workspace)[0]).json("sample.json")["rows"]) == 2
 
 
 def test_unknown_columns_are_ignored_and_missing_nullable_ones_filled(workspace: Workspace) -> None:
     uri = deploy(workspace, pipeline(workspace)[0]).out()["uri"]
-    cache = DeploymentCache()
+    cache = LoadedDeployments()
     with_null = cache.predict(uri, [{"income": None, "grade": "odd", "old_name": 30, "extra": 1}], None)
     assert cache.predict(uri, [{"grade": "odd", "old_name": 30}], None) == with_null
     assert cache.predict(uri, [], None)["predictions"] == []
 
 
-def test_only_the_last_deployments_stay_loaded(workspace: Workspace) -> None:
+def test_deployments_stay_loaded_until_they_are_unloaded(workspace: Workspace) -> None:
     model, _ = pipeline(workspace)
-    uris = [deploy(workspace, model, name=f"m{i}").out()["uri"] for i in range(3)]
-    cache = DeploymentCache(size=2)
-    first = cache.get(uris[0])
-    assert cache.get(uris[1]) and cache.get(uris[0]) is first
-    assert cache.get(uris[2]) and cache.get(uris[0]) is first
+    uris = [deploy(workspace, model, name=f"m{i}").out()["uri"] for i in range(2)]
+    loaded = LoadedDeployments()
+    first, second = loaded.get(uris[0]), loaded.get(uris[1])
+    loaded.unload([uris[1], "file:///never/loaded"])
+    assert loaded.get(uris[0]) is first
+    assert loaded.get(uris[1]) is not second
     with pytest.raises(ArtifactNotFound):
-        cache.get(uris[0].replace("run-1", "run-2"))
+        loaded.get(uris[0].replace("run-1", "run-2"))
+
+
+def test_a_load_tells_its_memory_and_what_batches_of_one_two_and_three_cost(workspace: Workspace) -> None:
+    uri = deploy(workspace, pipeline(workspace)[0]).out()["uri"]
+    answer = LoadedDeployments().load(uri, [[1, "low", 30], [2, "mid", 31]])
+    assert answer["bytes"] > 0
+    assert [rows for rows, _ in answer["timings"]] == [1, 2, 3]
+    assert all(seconds > 0 for _, seconds in answer["timings"])
+
+
+def test_a_warm_up_that_fails_does_not_fail_the_load(workspace: Workspace) -> None:
+    uri = deploy(workspace, pipeline(workspace)[0]).out()["uri"]
+    assert LoadedDeployments().load(uri, [["x"]])["timings"] == []
 
 
 def test_a_signature_too_long_for_a_message_stays_in_the_sidecar(workspace: Workspace) -> None:

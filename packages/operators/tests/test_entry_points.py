@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,11 +66,24 @@ def test_only_algorithm_names_are_looked_up(name: str) -> None:
 
 def test_manifests_are_printed_as_one_json_list(capsys: pytest.CaptureFixture) -> None:
     assert main(["manifests"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 14
+    shown = json.loads(capsys.readouterr().out)
+    assert shown == registry.manifests()
     assert main(["manifests", "--all"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 17
+    hidden = [manifest for manifest in json.loads(capsys.readouterr().out) if manifest not in shown]
+    assert [manifest["algo_name"].rpartition("_")[2] for manifest in hidden] == ["crash", "fail", "sleep"]
 
 
+@pytest.fixture
+def kept_signals() -> Iterator[None]:
+    """The handlers of this process, put back: the command takes them over."""
+    numbers = (signal.SIGTERM, signal.SIGALRM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("kept_signals")
 def test_one_operator_runs_in_the_foreground(
     workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -78,6 +95,70 @@ def test_one_operator_runs_in_the_foreground(
     assert main(["run-operator", str(file)]) == 1
     assert '"code": "TASK_FAILED"' in capsys.readouterr().out
     assert main(["run-operator", str(tmp_path / "none.json")]) == 2
+
+
+def run_for_a_program(task: dict, *options: str, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen:
+    """The command as a program starts it, with the task on standard input."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "celeriac", "run-operator", "-", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=pass_fds,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    process.stdin.write(json.dumps(task))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def test_a_program_gets_events_on_its_own_descriptor_and_the_output_apart(workspace: Workspace) -> None:
+    reading, writing = os.pipe()
+    task = workspace.task("algo_local_test_sleep", {"seconds": 0, "lines": 2, "stderr_lines": 1})
+    process = run_for_a_program(task, "--events-fd", str(writing), pass_fds=(writing,))
+    os.close(writing)
+    out, err = process.communicate()
+    with open(reading, encoding="utf-8") as stream:
+        events = [json.loads(line) for line in stream]
+    assert process.returncode == 0
+    assert out == "line 1 of 2\nline 2 of 2\n"
+    assert err == "stderr line 1\n"
+    assert events[0] == {"type": "progress", "current": 0, "total": 2, "message": "sleeping"}
+    assert events[-1]["type"] == "result"
+    assert events[-1]["status"] == "SUCCESS"
+    assert events[-1]["result"]["outputs"] == {}
+
+
+def test_events_on_standard_output_move_the_operator_s_own_output_to_standard_error(workspace: Workspace) -> None:
+    process = run_for_a_program(workspace.task("algo_local_test_fail", {"message": "no"}), "--events-fd", "1")
+    out, _err = process.communicate()
+    assert process.returncode == 1
+    (event,) = [json.loads(line) for line in out.splitlines()]
+    assert event["status"] == "FAILURE"
+    assert event["error"]["code"] == "TASK_FAILED"
+    assert event["error"]["message"] == "no"
+    process = run_for_a_program(workspace.task("algo_local_test_sleep", {"seconds": 0, "lines": 1}), "--events-fd", "1")
+    out, err = process.communicate()
+    assert err == "line 1 of 1\n"
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["progress", "result"]
+
+
+def test_sigterm_cancels_the_operator(workspace: Workspace) -> None:
+    task = workspace.task("algo_local_test_sleep", {"seconds": 60, "lines": 1})
+    process = run_for_a_program(task, "--events-fd", "1")
+    assert json.loads(process.stdout.readline())["type"] == "progress"
+    process.terminate()
+    out, _err = process.communicate()
+    assert process.returncode == 1
+    assert json.loads(out)["error"]["code"] == "TASK_CANCELLED"
+
+
+def test_the_soft_time_limit_ends_the_operator(workspace: Workspace) -> None:
+    task = workspace.task("algo_local_test_sleep", {"seconds": 60})
+    out, _err = run_for_a_program(task, "--events-fd", "1", "--soft-time-limit", "0.1").communicate()
+    assert json.loads(out.splitlines()[-1])["error"]["code"] == "TASK_TIMED_OUT"
 
 
 def test_the_celery_task_runs_operators_and_ignores_unknown_kwargs(workspace: Workspace) -> None:

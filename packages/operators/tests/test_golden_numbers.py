@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import sklearn
 import yaml
@@ -21,10 +22,15 @@ EVALUATION = {"y_col": "next_month", "pre_col": "predict_result", "pre_value": 1
 OLD = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 9)
 
 
-@pytest.fixture
-def credit(workspace: Workspace, shared_dir: Path) -> Result:
-    """The credit table, read as data set 40."""
+def credit_dataset(workspace: Workspace, shared_dir: Path) -> None:
     workspace.dataset("40", shared_dir / "data" / "UCI_Credit_Card.csv", rename=RENAME, format="csv")
+
+
+@pytest.fixture(scope="module")
+def credit(tmp_path_factory: pytest.TempPathFactory, shared_dir: Path) -> Result:
+    """The credit table, read as data set 40; once, since nothing changes an artifact."""
+    workspace = Workspace(tmp_path_factory.mktemp("credit"))
+    credit_dataset(workspace, shared_dir)
     return workspace.run("algo_local_read_file", {"data_id": 40})
 
 
@@ -73,12 +79,27 @@ def test_standardized_logistic_regression(workspace: Workspace, credit: Result) 
     )
 
 
+def directly_fitted(parts: Result) -> tuple[Any, np.ndarray]:
+    """Labels of the held-out rows, and their probabilities by scikit-learn alone on the same split, raw columns."""
+    train, test = parts.table(0).to_pandas(), parts.table(1).to_pandas()
+    model = LogisticRegression(solver="liblinear", C=1, max_iter=100, tol=1e-4)
+    model.fit(train[FEATURES].to_numpy(dtype=float), train["next_month"])
+    return test["next_month"], model.predict_proba(test[FEATURES].to_numpy(dtype=float))[:, 1]
+
+
 def test_logistic_regression_on_raw_columns(workspace: Workspace, credit: Result) -> None:
     parts = split_by_id(workspace, credit)
     model = workspace.run("algo_local_model_2c_l", {"x_cols": FEATURES, "y_col": "next_month"}, parts.out(0))
     metrics = evaluated(workspace, parts.out(1), model)[1].metrics
+    # Badly scaled columns: where liblinear stops depends on the rounding of the processor's BLAS kernels. AUC 0.647361
+    # with those of OpenBLAS for Haswell, 0.651531 for SkylakeX (as published), 0.651827 for Prescott. So the exact
+    # peer is scikit-learn in this process, and the published numbers are near.
+    truth, probability = directly_fitted(parts)
+    assert metrics["auc"] == pytest.approx(roc_auc_score(truth, probability), abs=1e-12)
+    assert metrics["ap"] == pytest.approx(average_precision_score(truth, probability), abs=1e-12)
+    assert metrics["log_loss"] == pytest.approx(log_loss(truth, probability), abs=1e-9)
     assert [metrics[k] for k in ("auc", "ks", "ap", "accuracy", "log_loss")] == pytest.approx(
-        [0.6515, 0.2287, 0.337, 0.7750, 0.5151], abs=2e-3
+        [0.6515, 0.2287, 0.337, 0.7750, 0.5151], abs=5e-3
     )
     assert (metrics["precision"], metrics["recall"]) == (0, 0)
 
@@ -95,6 +116,52 @@ def test_gbdt(workspace: Workspace, credit: Result) -> None:
     importances = {i["feature"]: i["importance"] for i in model.sidecar()["summary"]["importances"]}
     assert next(iter(importances)) == "PAY_0"
     assert importances["PAY_0"] == pytest.approx(0.6206, abs=0.01)
+
+
+def test_random_forest(workspace: Workspace, credit: Result) -> None:
+    parts = split_by_id(workspace, credit)
+    params = {"x_cols": FEATURES, "y_col": "next_month", "n_estimators": 50, "max_depth": 8, "n_jobs": 2}
+    model = workspace.run("algo_local_model_forest", params, parts.out(0))
+    assert evaluated(workspace, parts.out(1), model)[1].metrics["auc"] == pytest.approx(0.7847, abs=0.002)
+
+
+def every_fifth_row(workspace: Workspace, path: Path) -> tuple[Result, Any, Any]:
+    """A data set as read, its rows but every fifth, and every fifth."""
+    workspace.dataset("held-out", path)
+    whole = workspace.run("algo_local_read_file", {"data_id": "held-out"})
+    rows = whole.table()
+    is_test = np.arange(rows.num_rows) % 5 == 4
+    return whole, workspace.table(rows.filter(pa.array(~is_test))), workspace.table(rows.filter(pa.array(is_test)))
+
+
+@pytest.mark.parametrize(
+    ("algo", "params", "expected"),
+    [
+        ("linear", {}, {"r2": (0.304405, 1e-6), "mae": (0.536605, 1e-6), "rmse": (0.692303, 1e-6)}),
+        ("gbdt", {"task": "regression"}, {"r2": (0.361550, 0.005)}),
+        ("forest", {"task": "regression", "n_jobs": 2}, {"r2": (0.458258, 0.005)}),
+    ],
+)
+def test_wine_quality(
+    workspace: Workspace, shared_dir: Path, algo: str, params: dict[str, Any], expected: dict[str, tuple[float, float]]
+) -> None:
+    _, train, test = every_fifth_row(workspace, shared_dir / "data" / "winequality_red.csv")
+    model = workspace.run(f"algo_local_model_{algo}", {"y_col": "quality", **params}, train)
+    scored = workspace.run("algo_local_model_predict", {}, test, model.out())
+    metrics = workspace.run("algo_local_regression_eval", {"y_col": "quality"}, scored.out()).metrics
+    assert metrics["rows"] == 319
+    for name, (value, tolerance) in expected.items():
+        assert metrics[name] == pytest.approx(value, abs=tolerance)
+
+
+@pytest.mark.parametrize(("scheme", "accuracy"), [("multinomial", 0.966667), ("ovr", 0.933333)])
+def test_iris_logistic_regression(workspace: Workspace, shared_dir: Path, scheme: str, accuracy: float) -> None:
+    whole, train, test = every_fifth_row(workspace, shared_dir / "data" / "iris.csv")
+    label = whole.table().column_names[-1]
+    params = {"y_col": label, "scheme": scheme, "max_iter": 1000}
+    model = workspace.run("algo_local_model_mc_l", params, train)
+    scored = workspace.run("algo_local_model_predict", {}, test, model.out()).columns()
+    assert np.mean(np.array(scored[label]) == np.array(scored["predict_result"])) == pytest.approx(accuracy, abs=1e-6)
 
 
 def run_document(workspace: Workspace, path: Path) -> dict[str, Result]:
@@ -114,18 +181,14 @@ def run_document(workspace: Workspace, path: Path) -> dict[str, Result]:
     return done
 
 
-def test_the_canonical_document_runs_verbatim(workspace: Workspace, credit: Result, shared_dir: Path) -> None:
+def test_the_canonical_document_runs_verbatim(workspace: Workspace, shared_dir: Path) -> None:
+    credit_dataset(workspace, shared_dir)
     done = run_document(workspace, shared_dir / "examples" / "credit-default.yaml")
     by_algo = {name.split("_45_")[0].split("_111_")[0]: result for name, result in done.items()}
     parts, model = by_algo["algo_local_split_data"], by_algo["algo_local_model_2c_l"]
     assert (parts.out(0)["rows"], parts.out(1)["rows"]) == (24000, 6000)
-    train, test = parts.table(0).to_pandas(), parts.table(1).to_pandas()
-    direct = LogisticRegression(solver="liblinear", C=1, max_iter=100, tol=1e-4).fit(
-        train[FEATURES].to_numpy(dtype=float), train["next_month"]
-    )
-    probability = direct.predict_proba(test[FEATURES].to_numpy(dtype=float))[:, 1]
+    truth, probability = directly_fitted(parts)
     metrics = by_algo["algo_local_model_2c_eval"].metrics
-    truth = test["next_month"]
     assert metrics["rows"] == 6000  # logistic regression is evaluated on the held-out 20 %
     assert metrics["auc"] == pytest.approx(roc_auc_score(truth, probability), abs=1e-12)
     assert metrics["ap"] == pytest.approx(average_precision_score(truth, probability), abs=1e-12)

@@ -52,6 +52,7 @@ def test_the_issue_s_algorithms_are_all_there() -> None:
     listed = {manifest["algo_name"] for manifest in registry.manifests()}
     wanted = "read_file split_data model_2c_l model_gbdt model_predict model_2c_eval model_deploy standardize"
     wanted += " fill_missing select_columns kmeans cluster_eval label_encode pass_through"
+    wanted += " model_forest model_linear model_mc_l regression_eval model_batch_predict model_mc_eval model_eval"
     assert listed == {f"algo_local_{name}" for name in wanted.split()}
 
 

@@ -192,6 +192,29 @@ def test_sigterm_cancels_a_running_task(child: ChildHandle, workspace: Workspace
     assert child.run(workspace.task("algo_local_pass_through", {}))["status"] == "SUCCESS"
 
 
+@pytest.mark.parametrize(
+    ("algo", "params"),
+    [
+        ("kmeans", {"n_clusters": 50, "n_init": 1000, "tol": 0}),
+        ("model_gbdt", {"y_col": "y", "n_estimators": 100_000}),
+        ("model_forest", {"y_col": "y", "n_estimators": 10_000, "n_jobs": 2}),
+    ],
+)
+def test_sigterm_cancels_a_fit_in_the_middle(
+    child: ChildHandle, workspace: Workspace, algo: str, params: dict[str, Any]
+) -> None:
+    columns = {"a": [float(i * i % 997) for i in range(2000)], "y": [i % 2 for i in range(2000)]}
+    child.start(workspace.task(f"algo_local_{algo}", params, workspace.table(columns)))
+    while child.until("progress")["current"] == 0:
+        pass
+    os.kill(child.pid, signal.SIGTERM)
+    assert child.until("result")["error"]["code"] == "TASK_CANCELLED"
+    child.until("ready")
+    # Nothing of the fit is left in the process: its output is a log again, and complete at the result.
+    assert child.run(workspace.task("algo_local_test_sleep", {"lines": 1}), delivery_id="d-9")["status"] == "SUCCESS"
+    eventually(lambda: "line 1 of 1\n\0celeriac-end d-9\n" in child.text())
+
+
 def test_sigterm_between_tasks_ends_the_child_quietly(child: ChildHandle) -> None:
     os.kill(child.pid, signal.SIGTERM)
     assert child.end() == (0, None)
@@ -221,6 +244,8 @@ def test_predictions_are_answered_from_memory(child: ChildHandle, workspace: Wor
     error = child.until("result")["error"]
     assert error["code"] == "TASK_INVALID_PARAMS"
     assert error["details"] == [{"path": "rows[0].x", "expected": "number", "got": "nothing"}]
+    child.send("predict", rows=[[3]] * 20_000, **{**request, "columns": ["x"]})
+    assert child.until("result")["error"]["code"] == "BROKER_MESSAGE_TOO_LARGE"
 
 
 def test_children_die_with_their_parent(tmp_path: Path, workspace: Workspace) -> None:

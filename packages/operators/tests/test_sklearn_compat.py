@@ -24,6 +24,7 @@ OWN = {
     "y_col",
     "pre_value",
     "weight_col",
+    "task",
     "n_clusters",
     "k_max",
     "mini_batch",

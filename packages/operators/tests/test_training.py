@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import sklearn
 from sklearn.cluster import KMeans
@@ -116,6 +117,8 @@ class TestLogisticRegression:
             ({}, {"pre_value": 7}, InvalidParams, "pre_value: 7 is not one of the labels in the data: 0, 1"),
             ({}, {"class_weight": {"5": 1}}, InvalidParams, "class_weight: 5 is not one of the labels"),
             ({"w": [-1.0] * 200}, {"weight_col": "w"}, InvalidInput, "no negative"),
+            ({"w": Y.tolist()}, {"weight_col": "w"}, InvalidInput, "has one value only on rows with a positive weight"),
+            ({"b": [2e30] * 200}, {}, InvalidInput, 'feature "b" has values beyond ±1e+30'),
         ],
     )  # fmt: skip
     def test_errors(self, workspace: Workspace, columns: dict, params: dict, error: type, message: str) -> None:
@@ -145,6 +148,14 @@ class TestGbdt:
         assert seen[0] == (0, 5)
         assert seen[-1] == (5, 5)
 
+    def test_decimals_are_numbers_in_training_and_serving(self, workspace: Workspace) -> None:
+        amounts = pa.array([f"{value:.2f}" for value in X[:, 0]]).cast(pa.decimal128(10, 2))
+        table = workspace.table(pa.table({"a": amounts, "y": Y}))
+        model = workspace.run("algo_local_model_gbdt", {"y_col": "y", "n_estimators": 2}, table)
+        deployed = workspace.run("algo_local_model_deploy", {"name": "m"}, model.out())
+        inputs = [row["input"] for row in deployed.json("sample.json")["rows"]]
+        assert inputs[0] == {"a": float(amounts[0].as_py())}
+
     def test_early_stopping(self, workspace: Workspace) -> None:
         result = train(workspace, "gbdt", n_estimators=500, n_iter_no_change=2, tol=0.01)
         assert result.metrics["trees"] < 500
@@ -161,6 +172,9 @@ class TestGbdt:
     def test_errors(self, workspace: Workspace) -> None:
         with pytest.raises(InvalidInput, match="has one value only"):
             train(workspace, "gbdt", {**FEATURES, "y": [1] * 200})
+        weighed = {**LABELLED, "w": Y.tolist()}
+        with pytest.raises(InvalidInput, match="one value only on rows with a positive weight"):
+            train(workspace, "gbdt", weighed, weight_col="w")
         with pytest.raises(InvalidParams, match="exponential needs two classes"):
             train(workspace, "gbdt", {**FEATURES, "y": [i % 3 for i in range(200)]}, loss="exponential")
 
@@ -207,3 +221,36 @@ class TestKMeans:
         with pytest.raises(error) as caught:
             train(workspace, "kmeans", columns, **params)
         assert message in caught.value.message
+
+
+@pytest.mark.parametrize("algo", ["2c_l", "mc_l", "forest"])
+@pytest.mark.parametrize("weights", ["balanced", {"10": 3.0, "9": 0.5}])
+def test_labels_that_look_like_numbers_are_weighed_like_others(workspace: Workspace, algo: str, weights: Any) -> None:
+    x = np.random.default_rng(1).normal(size=60).tolist()
+    params = {"y_col": "y", "class_weight": weights} | ({"n_estimators": 5} if algo == "forest" else {})
+
+    def chances(renamed: dict[str, str]) -> list[float]:
+        labels = [renamed["10" if value + 0.4 * (i % 3) < 0.6 else "9"] for i, value in enumerate(x)]
+        table = workspace.table({"x": x, "y": labels})
+        given = weights if weights == "balanced" else {renamed[k]: v for k, v in weights.items()}
+        model = workspace.run(f"algo_local_model_{algo}", params | {"class_weight": given}, table)
+        return workspace.run("algo_local_model_predict", {}, table, model.out()).columns()["predict_probability"]
+
+    assert chances({"10": "10", "9": "9"}) == pytest.approx(chances({"10": "a", "9": "b"}), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("algo", "columns", "message"),
+    [
+        ("mc_l", {"x": [1.0, 2.0, 3.0], "y": [0.5, 1.5, 0.5]}, "numbers with a fraction"),
+        ("2c_l", {"x": [1.0, 2.0, 3.0], "y": [0, 1, 0], "w": [1e308] * 3}, "beyond 1e\\+15"),
+        ("linear", {"x": [1.0, 2.0, 3.0], "y": [1e308, -1e308, 0.0]}, "label column .* beyond"),
+        ("linear", {"x": [1e300, 2e300, 3e300], "y": [1.0, 2.0, 3.0]}, "too large for squares"),
+    ],
+)
+def test_numbers_that_would_break_the_solver_are_refused(
+    workspace: Workspace, algo: str, columns: dict, message: str
+) -> None:
+    params = {"y_col": "y"} | ({"weight_col": "w"} if "w" in columns else {})
+    with pytest.raises(InvalidInput, match=message):
+        workspace.run(f"algo_local_model_{algo}", params, workspace.table(columns))

@@ -159,6 +159,11 @@ class TestLabelEncode:
     def test_orders_of_learned_templates(self, workspace: Workspace, order: str, codes: list[int]) -> None:
         assert apply(workspace, "label_encode", {"s": ["b", "a", "b", "c"]}, order=order).columns()["s"] == codes
 
+    def test_there_is_one_zero(self, workspace: Workspace) -> None:
+        template = {"n": [0.0, 1.0], "m": [-0.0, 1.0]}
+        result = apply(workspace, "label_encode", {"n": [-0.0, 0.0], "m": [0.0, -0.0]}, template=template)
+        assert result.columns() == {"n": [0, 0], "m": [0, 0]}
+
     def test_numbers_and_booleans_have_templates_too(self, workspace: Workspace) -> None:
         columns = {"n": [3, 1, 9], "b": [True, False, None]}
         result = apply(workspace, "label_encode", columns, template={"n": [1, 3], "b": [False, True]})

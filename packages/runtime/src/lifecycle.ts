@@ -4,8 +4,8 @@ import type { Logger } from './logger.ts'
  * Start and stop of a program's parts.
  *
  * Services start one after the other and stop in reverse, so a service may rely on those before it. The first SIGTERM
- * or SIGINT stops them in good order (each finishes or hands back its work); the second one aborts: services with an
- * `abort` are told to drop their work, and nobody waits any longer. A start that fails stops what has started.
+ * or SIGINT stops them in good order (each finishes or hands back its work); the second one aborts, and so does the first
+ * SIGQUIT: services with an `abort` are told to drop their work, and nobody waits any longer. A start that fails stops what has started.
  * `stop` is idempotent: every caller awaits the same stop.
  */
 
@@ -65,8 +65,8 @@ export async function startServices(
 
 /** What `runServices` needs of a process; tests pass an EventEmitter. */
 export interface SignalSource {
-  on(event: 'SIGTERM' | 'SIGINT', listener: () => void): unknown
-  off(event: 'SIGTERM' | 'SIGINT', listener: () => void): unknown
+  on(event: 'SIGTERM' | 'SIGINT' | 'SIGQUIT', listener: () => void): unknown
+  off(event: 'SIGTERM' | 'SIGINT' | 'SIGQUIT', listener: () => void): unknown
 }
 
 export interface RunServicesOptions {
@@ -95,8 +95,13 @@ export async function runServices(
       second.abort()
     }
   }
+  const onQuit = (): void => {
+    first.abort()
+    onSignal()
+  }
   signals.on('SIGTERM', onSignal)
   signals.on('SIGINT', onSignal)
+  signals.on('SIGQUIT', onQuit)
   try {
     const running = await startServices(services, { logger, signal: first.signal })
     onStarted?.()
@@ -112,6 +117,7 @@ export async function runServices(
   } finally {
     signals.off('SIGTERM', onSignal)
     signals.off('SIGINT', onSignal)
+    signals.off('SIGQUIT', onQuit)
   }
 }
 

@@ -1,4 +1,4 @@
-import { isAppError, type JsonObject } from '@celeriac/core'
+import { isAppError } from '@celeriac/core'
 import { type DestinationStream, type Logger as PinoLogger, pino, stdSerializers } from 'pino'
 import { hidePasswords } from './config/redaction.ts'
 
@@ -22,21 +22,14 @@ export interface LoggerOptions {
 
 const secretFields = ['token', 'password', 'authorization', 'api_token', 'secret', 'cookie']
 
-/** Errors with their code, details and causes, and without the passwords of connection URLs. */
+/** Errors with their code, details and causes. */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const { type, message, stack } = stdSerializers.err(error)
-  return {
-    type,
-    message: hidePasswords(message),
-    ...(isAppError(error) ? { code: error.code, details: hideInDetails(error.details) } : {}),
-    stack: hidePasswords(stack),
-  }
+  return { type, message, ...(isAppError(error) ? { code: error.code, details: error.details } : {}), stack }
 }
 
-const hideInDetails = (details: JsonObject): unknown => JSON.parse(hidePasswords(JSON.stringify(details)))
-
-/** A logger that never writes secrets: fields by name, passwords inside of URLs by pattern. */
+/** A logger that never writes secrets: fields by name, passwords inside of URLs by pattern, wherever in a line. */
 export function createLogger(options: LoggerOptions): Logger {
   return pino(
     {
@@ -45,6 +38,7 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: serializeError },
+      hooks: { streamWrite: hidePasswords },
       redact: {
         paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
         censor: '[hidden]',

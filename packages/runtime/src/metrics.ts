@@ -10,7 +10,7 @@ export interface MetricDefinition<Labels extends string = string> {
   readonly name: string
   readonly help: string
   readonly labels?: Readonly<Record<Labels, readonly string[] | 'open'>>
-  /** Histograms: upper bounds, ascending. Default: 1 ms … 10 min. */
+  /** Histograms: upper bounds in the metric's unit, ascending. Default: 1 ms … 10 min. */
   readonly buckets?: readonly number[]
 }
 
@@ -38,6 +38,11 @@ const defaultBuckets = [
 export interface MetricsRegistry {
   /** Creates the metrics of a table; those that exist under the same name are given back, so tables may be shared. */
   register<const T extends MetricTable>(table: T): MetricsOf<T>
+  /**
+   * Calls `collect` before each exposition: for gauges that are read rather than counted. It must settle within a second
+   * or so, since the scrape waits for it, and must not reject.
+   */
+  onExpose(collect: () => void | Promise<void>): void
   /** The text that Prometheus reads. */
   expose(): Promise<string>
   readonly contentType: string
@@ -89,6 +94,7 @@ function startAtZero(metric: AnyMetric, definition: MetricDefinition): void {
 export function createMetrics(options: { readonly processMetrics?: boolean } = {}): MetricsRegistry {
   const registry = new Registry()
   if (options.processMetrics !== false) collectDefaultMetrics({ register: registry })
+  const collectors: (() => void | Promise<void>)[] = []
   const metricOf = (definition: MetricDefinition): AnyMetric => {
     const existing = registry.getSingleMetric(metricPrefix + definition.name)
     if (existing !== undefined) return existing as AnyMetric
@@ -101,7 +107,30 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       Object.fromEntries(
         Object.entries(table).map(([key, definition]) => [key, metricOf(definition)]),
       ) as MetricsOf<T>,
-    expose: () => registry.metrics(),
+    onExpose: (collect) => {
+      collectors.push(collect)
+    },
+    expose: async () => {
+      await Promise.all(collectors.map(async (collect) => collect()))
+      return registry.metrics()
+    },
     contentType: registry.contentType,
   }
+}
+
+/** What both services say about themselves. */
+export const serviceMetricTable = {
+  build: {
+    type: 'gauge',
+    name: 'build_info',
+    help: 'Always 1; the labels say what runs. `standalone` has one per service.',
+    labels: { version: 'open', service: 'open' },
+  },
+} as const satisfies MetricTable
+
+export function reportBuild(
+  registry: MetricsRegistry,
+  build: { readonly service: 'scheduler' | 'worker'; readonly version: string },
+): void {
+  registry.register(serviceMetricTable).build.set(build, 1)
 }

@@ -94,6 +94,18 @@ describe('the writer', () => {
     ])
   })
 
+  test('drops no line that says what was left out before', async () => {
+    const path = newPath()
+    const writer = createLogWriter({ path, maxBufferedCharacters: 60 })
+    writer.append([line('first'), line('second'), { at: 1, stream: 'system', text: '7 lines left out' }])
+    await writer.close()
+    expect(await readAll(path)).toEqual([
+      'first',
+      '7 lines left out',
+      '1 lines were dropped: the disk could not keep up',
+    ])
+  })
+
   test('reports a file system that fails, and goes on', async () => {
     const blocker = join(directory, 'blocker')
     await writeFile(blocker, '')

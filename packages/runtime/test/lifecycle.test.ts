@@ -2,6 +2,9 @@ import { EventEmitter } from 'node:events'
 import { runServices, type Service, silentLogger, startServices } from '@celeriac/runtime'
 import { expect, test, vi } from 'vitest'
 
+/** Only ends the wait for what never comes. */
+const patience = { timeout: 20_000 }
+
 function setup() {
   const events: string[] = []
   const signals = new EventEmitter()
@@ -78,7 +81,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('the first %s stops in good order', as
   const { events, signals, service, logger } = setup()
   const onStarted = vi.fn()
   const outcome = runServices([service('store'), service('api')], { logger, signals, onStarted })
-  await vi.waitFor(() => expect(onStarted).toHaveBeenCalledOnce())
+  await vi.waitFor(() => expect(onStarted).toHaveBeenCalledOnce(), patience)
   signals.emit(signal)
   await expect(outcome).resolves.toBe('stopped')
   expect(events.slice(2)).toEqual(['stop api', 'stop store'])
@@ -87,10 +90,19 @@ test.each(['SIGTERM', 'SIGINT'] as const)('the first %s stops in good order', as
 test('a second signal aborts a stop that hangs', async () => {
   const { events, signals, service, logger } = setup()
   const outcome = runServices([service('store'), service('worker', { stopHangs: true })], { logger, signals })
-  await vi.waitFor(() => expect(events).toContain('start worker'))
+  await vi.waitFor(() => expect(events).toContain('start worker'), patience)
   signals.emit('SIGTERM')
-  await vi.waitFor(() => expect(events).toContain('stop worker'))
+  await vi.waitFor(() => expect(events).toContain('stop worker'), patience)
   signals.emit('SIGTERM')
+  await expect(outcome).resolves.toBe('aborted')
+  expect(events).toContain('abort worker')
+})
+
+test('SIGQUIT aborts at once', async () => {
+  const { events, signals, service, logger } = setup()
+  const outcome = runServices([service('worker', { stopHangs: true })], { logger, signals })
+  await vi.waitFor(() => expect(events).toContain('start worker'), patience)
+  signals.emit('SIGQUIT')
   await expect(outcome).resolves.toBe('aborted')
   expect(events).toContain('abort worker')
 })
@@ -109,7 +121,7 @@ test('a signal during the start stops what has started', async () => {
     },
   }
   const outcome = runServices([service('store'), slow, service('api')], { logger, signals })
-  await vi.waitFor(() => expect(events).toContain('start slow'))
+  await vi.waitFor(() => expect(events).toContain('start slow'), patience)
   signals.emit('SIGINT')
   await expect(outcome).resolves.toBe('stopped')
   expect(events).toEqual(['start store', 'start slow', 'stop slow', 'stop store'])

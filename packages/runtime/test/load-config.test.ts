@@ -10,6 +10,7 @@ import {
   listSetting,
   loadConfig,
   optionalSetting,
+  pairsSetting,
   readConfigFile,
   setting,
   textSetting,
@@ -141,6 +142,9 @@ describe('types of settings', () => {
     [booleanSetting(), false, false],
     [listSetting(), 'local, dc,', ['local', 'dc']],
     [listSetting(), ['local'], ['local']],
+    [pairsSetting(), 'gpu=./gpu.js, slow = /opt/a=b.js', { gpu: './gpu.js', slow: '/opt/a=b.js' }],
+    [pairsSetting(), ['gpu=./a,b.js', 'slow=./c.js'], { gpu: './a,b.js', slow: './c.js' }],
+    [pairsSetting(), { gpu: './gpu.js' }, { gpu: './gpu.js' }],
     [choiceSetting(['info', 'debug']), 'debug', 'debug'],
     [integerSetting({ min: 1, max: 9 }), ' 7 ', 7],
     [textSetting(), ' a ', 'a'],
@@ -155,6 +159,10 @@ describe('types of settings', () => {
     [textSetting(), '  '],
     [urlSetting(['amqp']), 'rabbit:5672'],
     [listSetting(), 7],
+    [pairsSetting(), 'gpu'],
+    [pairsSetting(), '=./gpu.js'],
+    [pairsSetting(), ['gpu=']],
+    [pairsSetting(), [7]],
   ])('case %#: %j is refused', (type, value) => {
     expect(type.safeParse(value).success).toBe(false)
   })

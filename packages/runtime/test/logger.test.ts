@@ -46,6 +46,27 @@ test('errors carry code, details and stack, and no password', () => {
   expect(records()[0]).toHaveProperty('err.stack', expect.stringContaining('logger.test.ts'))
 })
 
+test.each([
+  ['a field of any name', { reason: 'no answer from amqp://guest:geheim@rabbit:5672/' }],
+  ['an error that is a text', { err: 'connect postgres://celeriac:geheim@db/celeriac failed' }],
+  ['a nested list', { config: { urls: ['redis://:geheim@cache', 'file:///mnt'] } }],
+  ['a password with an at sign', { url: 'amqp://guest:ge@geheim@rabbit' }],
+  ['a password as a parameter', { url: 'postgres://db/celeriac?user=me&password=geheim&sslmode=require' }],
+])('the password of a URL is hidden in %s', (_, fields) => {
+  const { logger, records } = setup()
+  logger.info(fields, 'seen')
+  expect(JSON.stringify(records())).not.toContain('geheim')
+  expect(JSON.stringify(records())).toContain('***')
+})
+
+test('the password of a URL is hidden in bound fields and in the message', () => {
+  const { logger, records } = setup()
+  logger.child({ broker: 'amqp://guest:geheim@rabbit' }).info('lost amqp://guest:geheim@rabbit')
+  expect(records()).toMatchObject([
+    { broker: 'amqp://guest:***@rabbit', msg: 'lost amqp://guest:***@rabbit' },
+  ])
+})
+
 test('what is thrown without being an error is logged as it is', () => {
   const { logger, records } = setup()
   logger.error({ err: 'just a text' }, 'odd')

@@ -1,4 +1,4 @@
-import { createMetrics, type MetricDefinition } from '@celeriac/runtime'
+import { createMetrics, reportBuild, type MetricDefinition } from '@celeriac/runtime'
 import { expect, test } from 'vitest'
 
 const table = {
@@ -56,4 +56,24 @@ test.each([
 test('process metrics are there unless they are turned off', async () => {
   expect(await createMetrics().expose()).toContain('process_cpu_seconds_total')
   expect(await createMetrics({ processMetrics: false }).expose()).not.toContain('process_cpu_seconds_total')
+})
+
+test('what is read rather than counted is set before each exposition', async () => {
+  const { metrics, registered } = setup()
+  let busy = 0
+  metrics.onExpose(async () => {
+    await Promise.resolve()
+    registered.slots.set({ state: 'busy' }, ++busy)
+  })
+  expect(await metrics.expose()).toContain('celeriac_worker_slots{state="busy"} 1')
+  expect(await metrics.expose()).toContain('celeriac_worker_slots{state="busy"} 2')
+})
+
+test('two services of one process each say their build', async () => {
+  const metrics = createMetrics({ processMetrics: false })
+  reportBuild(metrics, { service: 'scheduler', version: '1.2.3' })
+  reportBuild(metrics, { service: 'worker', version: '1.2.3' })
+  const text = await metrics.expose()
+  expect(text).toContain('celeriac_build_info{service="scheduler",version="1.2.3"} 1')
+  expect(text).toContain('celeriac_build_info{service="worker",version="1.2.3"} 1')
 })

@@ -1,11 +1,12 @@
 import { AppError } from '@celeriac/core'
+import { storableText } from './storable-json.ts'
 import { isUuid } from './uuid.ts'
 
-/** What a part of a cursor may be: epoch milliseconds, a UUID, or a whole number. */
-export type CursorKind = 'instant' | 'uuid' | 'integer'
+/** What a part of a cursor may be: epoch milliseconds, a UUID, a whole number, or a name. */
+export type CursorKind = 'instant' | 'uuid' | 'integer' | 'text'
 
 type CursorParts<T extends readonly CursorKind[]> = {
-  -readonly [K in keyof T]: T[K] extends 'uuid' ? string : number
+  -readonly [K in keyof T]: T[K] extends 'uuid' | 'text' ? string : number
 }
 
 /** Where a page of a keyset-ordered list ended. Opaque to clients: base64url of a JSON array. */
@@ -43,6 +44,9 @@ function isOfKind(kind: CursorKind, part: unknown): boolean {
   switch (kind) {
     case 'uuid':
       return typeof part === 'string' && isUuid(part)
+    case 'text':
+      // PostgreSQL compares no text with a NUL or half a surrogate pair.
+      return typeof part === 'string' && part !== '' && storableText(part) === part
     case 'integer':
       return Number.isSafeInteger(part)
     case 'instant':

@@ -1,25 +1,30 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { AppError } from '@celeriac/core'
 
 /**
  * Keeps two processes from opening one PGlite data directory, which would destroy it (PGlite itself does not check).
  *
  * The lock is the file `<dataDir>.lock` with the owner's process id and, on Linux, its start time, so that a recycled
- * process id after a crash or reboot does not count as the owner. A stale file is moved away before the next try, and
- * put back should it turn out to be somebody's fresh lock. Processes of other machines or containers that share the folder
+ * process id after a crash or reboot does not count as the owner. A stale file is removed by one process at a time, the
+ * one whose turn it is, so that nobody removes the fresh lock that another has made meanwhile. Processes of other machines or containers that share the folder
  * are not seen: an embedded database is for one machine.
  */
 export interface DataDirLock {
   release(): Promise<void>
 }
 
+/** Others take their turn within moments; a turn is two file operations long. */
+const mostTries = 200
+const pauseMs = 10
+
 export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   const path = `${dataDir}.lock`
   const mine = await identityOf(process.pid)
   await mkdir(dirname(path), { recursive: true })
-  for (let tries = 0; tries < 3; tries++) {
+  for (let tries = 0; tries < mostTries; tries++) {
     if (await createFile(path, mine)) return { release: () => rm(path, { force: true }) }
     const holder = await readText(path)
     if (holder === null) continue
@@ -28,7 +33,7 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
       throw new AppError('STORE_UNAVAILABLE', 'another process uses the data directory', {
         details: { dataDir, pid },
       })
-    await discard(path, holder)
+    await removeStale(path, holder, mine)
   }
   throw new AppError('STORE_UNAVAILABLE', 'the lock of the data directory cannot be taken', {
     details: { dataDir },
@@ -52,16 +57,21 @@ async function createFile(path: string, text: string): Promise<boolean> {
   }
 }
 
-async function discard(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`
-  try {
-    await rename(path, aside)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw error
+async function removeStale(path: string, stale: string, mine: string): Promise<void> {
+  const turn = `${path}.turn`
+  if (!(await createFile(turn, mine))) {
+    const other = await readText(turn)
+    // Left by a process that died in its turn.
+    if (other !== null && other !== (await identityOf(Number.parseInt(other, 10))))
+      await rm(turn, { force: true })
+    else await delay(pauseMs)
+    return
   }
-  if ((await readText(aside)) !== stale) await link(aside, path).catch(() => undefined)
-  await rm(aside, { force: true })
+  try {
+    if ((await readText(path)) === stale) await rm(path, { force: true })
+  } finally {
+    await rm(turn, { force: true })
+  }
 }
 
 async function readText(path: string): Promise<string | null> {

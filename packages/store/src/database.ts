@@ -19,6 +19,8 @@ export interface Database {
   close(): Promise<void>
   /** Runs one hand-written statement in a transaction of its own. Rows are objects by column name. */
   call<Row>(statement: Statement, params?: readonly unknown[]): Promise<readonly Row[]>
+  /** Runs one statement for a sign of life: not held up by other calls where connections can be had, and soon given up. */
+  ask<Row>(statement: Statement): Promise<readonly Row[]>
   /** Runs statements of the query builder, each in a transaction of its own. */
   query<T>(work: (db: Queryable) => Promise<T>): Promise<T>
   /** Runs `work` in one transaction (read committed). Rolls back when it rejects. */

@@ -25,11 +25,15 @@ export interface PgDatabaseOptions {
 
 const clientGraceMs = 5_000
 const idleInTransactionTimeoutMs = 30_000
+/** Of a sign of life, for its connection and again for its answer: longer than anybody waits for one, so that they say so. */
+const askTimeoutMs = 1_500
 
 export class PgDatabase implements Database {
   readonly #options: PgDatabaseOptions
   readonly #builders = new WeakMap<pg.PoolClient, Queryable>()
   #pool: pg.Pool | null = null
+  /** One connection for signs of life: a busy pool must not look like a database that is away. */
+  #asking: pg.Pool | null = null
 
   constructor(options: PgDatabaseOptions) {
     this.#options = options
@@ -59,6 +63,15 @@ export class PgDatabase implements Database {
     // A connection in use that breaks between two statements reports it here and nowhere else.
     pool.on('connect', (client) => client.on('error', () => undefined))
     this.#pool = pool
+    this.#asking = new pg.Pool({
+      connectionString: this.#options.url,
+      max: 1,
+      application_name: this.#options.applicationName ?? 'celeriac',
+      connectionTimeoutMillis: askTimeoutMs,
+      query_timeout: askTimeoutMs,
+    })
+    this.#asking.on('error', onLost)
+    this.#asking.on('connect', (client) => client.on('error', () => undefined))
     try {
       await this.call({ name: 'ping', text: 'select 1' })
     } catch (error) {
@@ -68,29 +81,37 @@ export class PgDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    const pool = this.#pool
-    this.#pool = null
+    const [pool, asking] = [this.#pool, this.#asking]
+    this.#pool = this.#asking = null
+    await asking?.end()
     await pool?.end()
   }
 
   call<Row>(statement: Statement, params: readonly unknown[] = []): Promise<readonly Row[]> {
-    return this.#withClient(async (client) => {
+    return withClient(this.#pool, async (client) => {
       const { name, text } = statement
       const result = await client.query({ name, text, values: [...params] })
       return result.rows as readonly Row[]
     })
   }
 
+  ask<Row>({ name, text }: Statement): Promise<readonly Row[]> {
+    return withClient(this.#asking, async (client) => {
+      const result = await client.query({ name, text })
+      return result.rows as readonly Row[]
+    })
+  }
+
   query<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return this.#withClient((client) => work(this.#builder(client)))
+    return withClient(this.#pool, (client) => work(this.#builder(client)))
   }
 
   transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return this.#withClient((client) => inTransaction(client, () => work(this.#builder(client))))
+    return withClient(this.#pool, (client) => inTransaction(client, () => work(this.#builder(client))))
   }
 
   script<T>(work: (run: RunScript) => Promise<T>): Promise<T> {
-    return this.#withClient((client) =>
+    return withClient(this.#pool, (client) =>
       inTransaction(client, () =>
         work(async <Row>(text: string, params: readonly unknown[] = []) => {
           // Without parameters the simple protocol is used, which takes several statements at once.
@@ -99,20 +120,6 @@ export class PgDatabase implements Database {
         }),
       ),
     )
-  }
-
-  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    if (this.#pool === null) throw new Error('the store is not started')
-    const client = await this.#pool.connect()
-    let isUsable = true
-    try {
-      return await work(client)
-    } catch (error) {
-      isUsable = isConnectionUsable(error)
-      throw error
-    } finally {
-      client.release(!isUsable)
-    }
   }
 
   #builder(client: pg.PoolClient): Queryable {
@@ -135,5 +142,19 @@ async function inTransaction<T>(client: pg.PoolClient, work: () => Promise<T>): 
     // but it is closed like a dead one: rare, and never wrong.
     if (isConnectionUsable(error)) await client.query('rollback')
     throw error
+  }
+}
+
+async function withClient<T>(pool: pg.Pool | null, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  if (pool === null) throw new Error('the store is not started')
+  const client = await pool.connect()
+  let isUsable = true
+  try {
+    return await work(client)
+  } catch (error) {
+    isUsable = isConnectionUsable(error)
+    throw error
+  } finally {
+    client.release(!isUsable)
   }
 }

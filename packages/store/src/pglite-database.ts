@@ -51,6 +51,10 @@ export class PgliteDatabase implements Database {
     return result.rows
   }
 
+  ask<Row>(statement: Statement): Promise<readonly Row[]> {
+    return this.call(statement)
+  }
+
   async query<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
     if (this.#builder === null) throw new Error('the store is not started')
     return work(this.#builder)

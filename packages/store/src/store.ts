@@ -1,24 +1,33 @@
 import type { ErrorCode, Store } from '@celeriac/core'
+import { accountOperations } from './account-operations.ts'
 import type { Database } from './database.ts'
-import { migrateDatabase, readMigrationStatus, requireCurrent } from './migration/migrate.ts'
+import { irisOperations } from './iris-operations.ts'
+import { migrateDatabase, readMigrationStatus, requireUsable } from './migration/migrate.ts'
+import { modelRegistryOperations } from './model-registry-operations.ts'
+import { admitRuns } from './operations/admit-runs.ts'
 import { claimPartition } from './operations/claim-partition.ts'
 import { commitBatch } from './operations/commit-batch.ts'
+import { countOpenWork } from './operations/count-open-work.ts'
 import { createDataset } from './operations/create-dataset.ts'
 import { createRun } from './operations/create-run.ts'
+import { findAdmission } from './operations/find-admission.ts'
 import { findDagVersion } from './operations/find-dag-version.ts'
 import { findDatasets } from './operations/find-datasets.ts'
-import { findModelVersion } from './operations/find-model-version.ts'
+import { findOperatorTask } from './operations/find-operator-task.ts'
 import { findRunHead } from './operations/find-run-head.ts'
 import { findRun } from './operations/find-run.ts'
 import { listAttempts } from './operations/list-attempts.ts'
 import { listDags } from './operations/list-dags.ts'
 import { listDatasets } from './operations/list-datasets.ts'
-import { listModelVersions } from './operations/list-model-versions.ts'
 import { listOpenRuns } from './operations/list-open-runs.ts'
 import { listQueuedRuns } from './operations/list-queued-runs.ts'
 import { listRuns } from './operations/list-runs.ts'
+import { ping } from './operations/ping.ts'
 import { registerDag } from './operations/register-dag.ts'
+import { findTaskResults } from './operations/task-results/find-task-results.ts'
 import { PlanCache } from './plan-cache.ts'
+import { retentionOperations } from './retention-operations.ts'
+import { scheduleOperations } from './schedule-operations.ts'
 import { toStoreError } from './store-error.ts'
 
 export type StoreOperation = keyof Store
@@ -60,7 +69,7 @@ export function bindStore(database: Database, options: BindStoreOptions): Store 
     await database.open()
     try {
       if (options.isMigratedOnStart) await migrateDatabase(database)
-      requireCurrent(await readMigrationStatus(database))
+      requireUsable(await readMigrationStatus(database))
     } catch (error) {
       await database.close()
       throw error
@@ -70,26 +79,31 @@ export function bindStore(database: Database, options: BindStoreOptions): Store 
   return {
     start: () => call('start', start),
     stop: () => call('stop', () => database.close()),
-    ping: () =>
-      call('ping', async () => {
-        await database.call({ name: 'ping', text: 'select 1' })
-      }),
+    ping: () => call('ping', () => ping(database)),
     registerDag: (dag) => call('registerDag', () => registerDag(database, dag)),
     findDagVersion: (dag) => call('findDagVersion', () => findDagVersion(database, dag)),
     listDags: (page) => call('listDags', () => listDags(database, page)),
     createRun: (run) => call('createRun', () => createRun(database, run)),
     findRun: (id) => call('findRun', () => findRun(database, plans, id)),
     findRunHead: (id) => call('findRunHead', () => findRunHead(database, id)),
+    findOperatorTask: (query) => call('findOperatorTask', () => findOperatorTask(database, plans, query)),
     listRuns: (query) => call('listRuns', () => listRuns(database, query)),
     listAttempts: (runId) => call('listAttempts', () => listAttempts(database, runId)),
     claimPartition: (claim) => call('claimPartition', () => claimPartition(database, claim)),
     listOpenRuns: (query) => call('listOpenRuns', () => listOpenRuns(database, query)),
     listQueuedRuns: (query) => call('listQueuedRuns', () => listQueuedRuns(database, query)),
+    admitRuns: (request) => call('admitRuns', () => admitRuns(database, request)),
+    findAdmission: (query) => call('findAdmission', () => findAdmission(database, query)),
+    countOpenWork: () => call('countOpenWork', () => countOpenWork(database)),
     commitBatch: (batch) => call('commitBatch', () => commitBatch(database, batch)),
     createDataset: (dataset) => call('createDataset', () => createDataset(database, dataset)),
     findDatasets: (ids) => call('findDatasets', () => findDatasets(database, ids)),
     listDatasets: (page) => call('listDatasets', () => listDatasets(database, page)),
-    listModelVersions: (query) => call('listModelVersions', () => listModelVersions(database, query)),
-    findModelVersion: (query) => call('findModelVersion', () => findModelVersion(database, query)),
+    findTaskResults: (taskIds) => call('findTaskResults', () => findTaskResults(database, taskIds)),
+    ...modelRegistryOperations(database, call),
+    ...scheduleOperations(database, call),
+    ...retentionOperations(database, call),
+    ...accountOperations(database, call),
+    ...irisOperations(database, call),
   }
 }

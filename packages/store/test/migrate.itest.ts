@@ -23,6 +23,7 @@ test('an empty database is migrated to the latest schema, and is current from th
     applied: names,
     pending: [],
     unknown: [],
+    breaking: [],
   })
   expect(await migrate({ url })).toEqual([])
 })
@@ -56,6 +57,47 @@ test('a database of a newer version is refused by store and migration, and left 
   const refused = { code: 'STORE_SCHEMA_NEWER', details: { unknown: ['9999_future'] } }
   await expect(migrate({ url })).rejects.toMatchObject(refused)
   await expect(createPgStore({ url }).start()).rejects.toMatchObject(refused)
+})
+
+test('a database that is ahead by compatible migrations alone is used as it is', async () => {
+  const { url, sql } = await setup(true)
+  await sql("insert into schema_migrations values ('9998_future', now(), 'compatible')")
+  expect(await migrationStatus({ url })).toMatchObject({
+    state: 'newer',
+    unknown: ['9998_future'],
+    breaking: [],
+  })
+  expect(await migrate({ url })).toEqual([])
+  const store = createPgStore({ url })
+  await store.start()
+  expect(await store.claimPartition({ partition: 0, owner: 'old' })).toEqual({ epoch: 1 })
+  await store.stop()
+})
+
+test('of migrations ahead the breaking ones are named, and nothing is started', async () => {
+  const { url, sql } = await setup(true)
+  await sql(
+    "insert into schema_migrations values ('9998_a', now(), 'compatible'), ('9999_b', now(), 'breaking')",
+  )
+  await expect(createPgStore({ url }).start()).rejects.toMatchObject({
+    code: 'STORE_SCHEMA_NEWER',
+    details: { unknown: ['9998_a', '9999_b'], breaking: ['9999_b'] },
+  })
+})
+
+test('nothing is migrated where another version has gone ahead in another order', async () => {
+  const { url, sql } = await setup(true)
+  await sql('delete from schema_migrations where name = $1', [names.at(-1)])
+  await sql("insert into schema_migrations values ('9998_future', now(), 'compatible')")
+  await expect(migrate({ url })).rejects.toMatchObject({ code: 'STORE_SCHEMA_NEWER' })
+})
+
+test('the database says of each migration what it was, also of those that an older version carried out', async () => {
+  const { url, sql } = await setup(true)
+  await sql('alter table schema_migrations drop column kind')
+  expect(await migrationStatus({ url })).toMatchObject({ state: 'current' })
+  expect(await migrate({ url })).toEqual([])
+  expect(await sql('select distinct kind from schema_migrations')).toEqual([{ kind: 'compatible' }])
 })
 
 test('a migration that fails leaves nothing of itself behind, and can be repeated', async () => {

@@ -1,9 +1,17 @@
+import { sql } from 'drizzle-orm'
+import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createPgStore, type PgStoreOptions, type StoreOperationReport } from '@celeriac/store'
 import { createTestDatabase, type TestDatabase } from '@celeriac/testkit'
 import type { Store } from '@celeriac/core'
+import type { Queryable } from '../src/database.ts'
+import { reachedLimit } from '../src/operations/open-run-limits.ts'
+import { shortTransaction } from '../src/operations/retention/short-transaction.ts'
 import { PgDatabase } from '../src/pg-database.ts'
+
+/** Only ends the wait for what never comes. */
+const patience = { timeout: 20_000 }
 
 let database: TestDatabase
 let stores: Store[] = []
@@ -31,8 +39,9 @@ test('connections that the server ends while idle are reported and replaced', as
   const warn = vi.fn()
   const store = await aStartedStore({ logger: { warn } })
   await database.sql(endSessions)
-  await vi.waitFor(() =>
-    expect(warn).toHaveBeenCalledWith(expect.anything(), 'lost a connection to the database'),
+  await vi.waitFor(
+    () => expect(warn).toHaveBeenCalledWith(expect.anything(), 'lost a connection to the database'),
+    patience,
   )
   await expect(store.ping()).resolves.toBeUndefined()
 })
@@ -45,11 +54,55 @@ test('a connection that the server ends in use fails that call alone', async () 
   await vi.waitFor(async () => {
     const waiting = await database.sql("select 1 from pg_stat_activity where wait_event = 'PgSleep'")
     expect(waiting).toHaveLength(1)
-  })
+  }, patience)
   await database.sql(endSessions)
   await failed
   expect(await pg.call({ name: 'one', text: 'select 1 as one' })).toEqual([{ one: 1 }])
   await pg.close()
+})
+
+const counting = (pg: PgDatabase, work: (db: Queryable) => Promise<void>): Promise<void> =>
+  pg.transaction(async (db) => {
+    await db.execute(sql`set local lock_timeout = '15s'`)
+    await reachedLimit(db, randomUUID(), { maxOpenRuns: 5, maxOpenRunsPerDag: 5 })
+    await work(db)
+  })
+const deleting = (pg: PgDatabase, work: (db: Queryable) => Promise<void>): Promise<void> =>
+  shortTransaction(pg, async (db) => {
+    await db.execute(sql`select pg_advisory_xact_lock(1)`)
+    await work(db)
+  })
+
+test.each([
+  ['counted open runs', counting, counting],
+  [
+    'deleted what is old',
+    deleting,
+    (pg: PgDatabase) =>
+      pg.transaction(async (db) => {
+        await db.execute(sql`set local lock_timeout = '15s'`)
+        await db.execute(sql`select pg_advisory_xact_lock(1)`)
+      }),
+  ],
+])('whoever is stopped after it %s holds up the others for seconds only', async (_what, hold, follow) => {
+  const [stopped, other] = [1, 2].map(() => new PgDatabase({ url: database.url, poolSize: 1 }))
+  await stopped!.open()
+  await other!.open()
+  let wakeUp = (): void => {}
+  const asleep = new Promise<void>((resolve) => (wakeUp = resolve))
+  let lost: Promise<void> | undefined
+  await new Promise<void>((holds) => {
+    const held = hold(stopped!, async () => {
+      holds()
+      await asleep
+    })
+    lost = expect(held).rejects.toThrow()
+  })
+  // The server's own limit would be 30 s.
+  await expect(follow(other!, async () => {})).resolves.toBeUndefined()
+  wakeUp()
+  await lost
+  await Promise.all([stopped!.close(), other!.close()])
 })
 
 test('a connection that breaks between two statements of a transaction rolls back and ends nothing else', async () => {
@@ -174,7 +227,7 @@ test('a takeover waits for a batch under way', async () => {
     await vi.waitFor(async () => {
       const waiting = await database.sql("select 1 from pg_stat_activity where wait_event_type = 'Lock'")
       expect(waiting).toHaveLength(1)
-    })
+    }, patience)
     expect(isClaimed).toBe(false)
   })
   expect(await claimed).toEqual({ epoch: epoch + 1 })

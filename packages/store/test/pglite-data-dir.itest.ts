@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createPgliteStore, migrate, migrationStatus } from '@celeriac/store'
+import { copyEmbeddedDatabase } from '@celeriac/testkit'
 import { lockDataDir } from '../src/data-dir-lock.ts'
 import { PgliteDatabase } from '../src/pglite-database.ts'
 
@@ -32,6 +33,7 @@ test('a data directory in use is refused to a second store; a stale lock is not'
   const dataDir = join(folder, 'database')
   // A process id that lives, but with another start time: what a crash and a reboot leave behind.
   await writeFile(`${dataDir}.lock`, `${process.pid} 1`)
+  await copyEmbeddedDatabase(dataDir)
   const store = createPgliteStore({ dataDir })
   await store.start()
   await expect(createPgliteStore({ dataDir }).start()).rejects.toMatchObject({
@@ -51,7 +53,7 @@ test('an embedded database can be migrated beforehand, and tells its status', as
 
 test('an embedded database of a newer version is refused', async () => {
   const dataDir = join(folder, 'database')
-  await migrate({ dataDir })
+  await copyEmbeddedDatabase(dataDir)
   const database = new PgliteDatabase(dataDir)
   await database.open()
   await database.script((run) => run("insert into schema_migrations values ('9999_future', now())"))

@@ -51,8 +51,9 @@ test('every migration says whether it is compatible or breaking, and is in the j
 })
 
 test('every table and column of the schema is in a migration', () => {
-  const { schemaMigrations: _bootstrap, datasetsIdSequence, ...tables } = schema
-  expect(allSql).toContain(`"${datasetsIdSequence.seqName ?? ''}"`)
+  const { schemaMigrations: _bootstrap, datasetsIdSequence, taskResultsChangeSequence, ...tables } = schema
+  for (const { seqName } of [datasetsIdSequence, taskResultsChangeSequence])
+    expect(allSql).toContain(`"${seqName ?? ''}"`)
   for (const table of Object.values(tables)) {
     const { name, columns, checks, indexes, foreignKeys } = getTableConfig(table)
     expect(allSql).toContain(`CREATE TABLE "${name}"`)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { buildTopology, type Topology } from '@celeriac/broker'
+import { buildTopology, delayedDeliveryTopology, type Topology } from '@celeriac/broker'
 import { connect, type ChannelModel } from 'amqplib'
 
 /** A topology of its own on the test server, named by TEST_AMQP_URL, and a way to it beside the adapter. */
@@ -10,7 +10,9 @@ export interface TestRabbit {
   readonly connection: ChannelModel
   /** Empties all queues of the topology. */
   purge(): Promise<void>
-  /** Deletes the topology and disconnects. */
+  /** Deletes further queues and exchanges. */
+  remove(names: { readonly queues: readonly string[]; readonly exchanges: readonly string[] }): Promise<void>
+  /** Deletes the topology, and the levels of delayed delivery if there are any, and disconnects. */
   close(): Promise<void>
 }
 
@@ -22,10 +24,17 @@ export async function useTestRabbit(): Promise<TestRabbit> {
   const topology = buildTopology({ prefix: `test-${randomUUID()}.` })
   const connection = await connect(url)
   connection.on('error', () => undefined)
+  const remove: TestRabbit['remove'] = async ({ queues, exchanges }) => {
+    const channel = await connection.createChannel()
+    for (const name of queues) await channel.deleteQueue(name)
+    for (const name of exchanges) await channel.deleteExchange(name)
+    await channel.close()
+  }
   return {
     url,
     topology,
     connection,
+    remove,
     purge: async () => {
       for (const { name } of topology.queues) {
         // A queue that a test has deleted costs the channel.
@@ -38,9 +47,11 @@ export async function useTestRabbit(): Promise<TestRabbit> {
       }
     },
     close: async () => {
-      const channel = await connection.createChannel()
-      for (const { name } of topology.queues) await channel.deleteQueue(name)
-      for (const { name } of topology.exchanges) await channel.deleteExchange(name)
+      const { queues = [], exchanges = [] } = delayedDeliveryTopology({ prefix: topology.prefix })
+      await remove({
+        queues: [...topology.queues, ...queues].map(({ name }) => name),
+        exchanges: [...topology.exchanges, ...exchanges].map(({ name }) => name),
+      })
       await connection.close()
     },
   }

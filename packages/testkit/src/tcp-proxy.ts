@@ -156,4 +156,5 @@ const defaultPorts: Readonly<Record<string, number>> = {
   'amqp:': 5672,
   'postgres:': 5432,
   'postgresql:': 5432,
+  'redis:': 6379,
 }

@@ -76,8 +76,8 @@ export async function startEngineUnderTest(options: {
     // Told by the engine itself, after the commit: polling the database would be part of what is measured.
     metrics: {
       ...metrics,
-      runFinished: (head) => {
-        metrics.runFinished(head)
+      runFinished: (head, acceptedAt) => {
+        metrics.runFinished(head, acceptedAt)
         finished.set(head.id, head.state)
         onFinished()
       },

@@ -12,6 +12,7 @@ const worker = await startWorker({
   topology,
   settings: {
     queues: ['local'],
+    executor: {},
     concurrency: 4,
     name: null,
     python: process.env['CELERIAC_PYTHON'] ?? null,

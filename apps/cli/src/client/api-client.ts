@@ -3,6 +3,7 @@ import { problemDetailsSchema } from '@celeriac/contracts'
 import type { z } from 'zod'
 import { CliFault } from '../cli-fault.ts'
 import { exitReasonOf, type ExitReason } from '../exit-codes.ts'
+import { receivedEvents } from './event-stream.ts'
 
 export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
@@ -15,6 +16,8 @@ export interface RequestOptions {
 }
 
 const defaultTimeoutMs = 30_000
+/** Streams have a heartbeat every 15 s. */
+const silenceMs = 45_000
 
 /** Calls of the HTTP interface. Answers are checked against the interface's schemas; errors become faults. */
 export class ApiClient {
@@ -32,6 +35,78 @@ export class ApiClient {
 
   post<S extends z.ZodType>(path: string, schema: S, options: RequestOptions = {}): Promise<z.output<S>> {
     return this.#call('POST', path, schema, options)
+  }
+
+  put<S extends z.ZodType>(path: string, schema: S, options: RequestOptions = {}): Promise<z.output<S>> {
+    return this.#call('PUT', path, schema, options)
+  }
+
+  patch<S extends z.ZodType>(path: string, schema: S, options: RequestOptions = {}): Promise<z.output<S>> {
+    return this.#call('PATCH', path, schema, options)
+  }
+
+  delete<S extends z.ZodType>(path: string, schema: S, options: RequestOptions = {}): Promise<z.output<S>> {
+    return this.#call('DELETE', path, schema, options)
+  }
+
+  /** The bytes of an answer. Throws the server's fault, and `unavailable` when nothing arrives for 45 s. */
+  async *download(path: string): AsyncGenerator<Uint8Array> {
+    const silent = new AbortController()
+    const watchdog = setTimeout(() => silent.abort(new Error('nothing arrives')), silenceMs)
+    try {
+      const response = await fetch(this.server + path, {
+        headers: this.#authorization,
+        signal: silent.signal,
+      })
+      if (response.status >= 400) throw faultOfAnswer(response.status, await bodyOf(response))
+      for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+        watchdog.refresh()
+        yield chunk
+      }
+    } catch (cause) {
+      throw cause instanceof CliFault ? cause : unreachable(this.server, cause)
+    } finally {
+      clearTimeout(watchdog)
+      silent.abort()
+    }
+  }
+
+  /**
+   * Server-Sent Events, those that arrive together as one list. Ends with the answer; throws the server's fault, and
+   * `unavailable` when the connection breaks or nothing arrives for 45 s.
+   */
+  async *stream<S extends z.ZodType>(
+    path: string,
+    schema: S,
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<z.output<S>[]> {
+    const silent = new AbortController()
+    const watchdog = setTimeout(() => silent.abort(new Error('no heartbeat')), silenceMs)
+    const stop = (): void => silent.abort(options.signal?.reason)
+    options.signal?.addEventListener('abort', stop, { once: true })
+    try {
+      const response = await fetch(this.server + path, {
+        headers: { accept: 'text/event-stream', ...this.#authorization },
+        signal: silent.signal,
+      })
+      if (response.status >= 400) throw faultOfAnswer(response.status, await bodyOf(response))
+      const type = response.headers.get('content-type') ?? ''
+      if (response.body === null || !type.startsWith('text/event-stream'))
+        throw new CliFault('internal', 'the server answered without a stream of events')
+      yield* receivedEvents(response.body, schema, () => watchdog.refresh())
+    } catch (cause) {
+      if (cause instanceof CliFault) throw cause
+      options.signal?.throwIfAborted()
+      throw unreachable(this.server, cause)
+    } finally {
+      clearTimeout(watchdog)
+      options.signal?.removeEventListener('abort', stop)
+      silent.abort()
+    }
+  }
+
+  get #authorization(): Record<string, string> {
+    return this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }
   }
 
   async #call<S extends z.ZodType>(
@@ -67,7 +142,7 @@ export class ApiClient {
         method,
         headers: {
           accept: 'application/json',
-          ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
+          ...this.#authorization,
           ...(content === undefined ? {} : { 'content-type': content.type }),
           ...options.headers,
         },
@@ -109,9 +184,9 @@ function faultOfAnswer(status: number, body: unknown): CliFault {
     code,
     problems,
     details,
-    ...(reason === 'denied'
+    ...(status === 401 && code !== 'AUTH_CREDENTIALS'
       ? {
-          hint: 'pass the token with --token, CELERIAC_API_TOKEN, or the data directory with CELERIAC_DATA_DIR',
+          hint: 'pass the token with --token, CELERIAC_API_TOKEN, or (to a server on this machine) the data directory with CELERIAC_DATA_DIR; or log in with `celeriac login`',
         }
       : {}),
   })

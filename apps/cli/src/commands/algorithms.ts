@@ -1,18 +1,29 @@
 import type { AlgorithmManifest, ParamSpec } from '@celeriac/contracts'
+import { serviceSettings } from '@celeriac/runtime'
 import { printJson, withJson, type AddCommands } from '../cli.ts'
+import { readSettings } from '../config.ts'
 import { CliFault } from '../cli-fault.ts'
 import { installedAlgorithms } from '../installed-algorithms.ts'
 import type { Io } from '../io.ts'
 import { renderTable } from '../output/table.ts'
+import { withSettings } from '../setting-options.ts'
+
+const algorithmsConfigSchema = { algorithmsDir: serviceSettings.algorithmsDir } as const
+
+interface ListFlags {
+  readonly all?: boolean
+  readonly json?: boolean
+}
 
 /** Works without a server, from the manifests of this machine. */
 export const algorithmCommands: AddCommands = (program, { io }) => {
-  withJson(program.command('algorithms'))
+  withSettings(withJson(program.command('algorithms')), algorithmsConfigSchema)
     .description('list the algorithms, or describe one (offline)')
     .argument('[name]', 'algo_name')
     .option('--all', 'also those that are meant for tests')
-    .action(async (name: string | undefined, flags: { readonly all?: boolean; readonly json?: boolean }) => {
-      const catalog = await installedAlgorithms()
+    .action(async (name: string | undefined, flags: ListFlags) => {
+      const { config } = await readSettings(algorithmsConfigSchema, { ...flags })
+      const catalog = await installedAlgorithms(config.algorithmsDir)
       if (name === undefined) {
         const shown = catalog.all().filter((manifest) => flags.all === true || !manifest.hidden)
         if (flags.json === true) printJson(io, { items: shown })

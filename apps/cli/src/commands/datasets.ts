@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { printJson, withServer, type AddCommands, type RemoteFlags } from '../cli.ts'
+import { printJson, withJson, withServer, type AddCommands, type RemoteFlags } from '../cli.ts'
 import { aboutFile, usageFault } from '../cli-fault.ts'
 import { connect } from '../client/connect.ts'
 import { creditDefaultCsv } from '../datasets/credit-default.ts'
@@ -16,6 +16,7 @@ import { renderTable } from '../output/table.ts'
 import { wholeNumber } from './runs.ts'
 
 interface GenerateFlags {
+  readonly json?: boolean
   readonly rows: number
   readonly seed: number
   readonly out?: string
@@ -79,8 +80,7 @@ export const datasetCommands: AddCommands = (program, { io }) => {
       else io.out(datasetTable([dataset], io))
     })
 
-  datasets
-    .command('generate')
+  withJson(datasets.command('generate'))
     .description('write a synthetic table as CSV (to standard output unless --out)')
     .argument('<kind>', 'credit-default: same columns and shape as the UCI credit card data; not real data')
     .option('--rows <count>', 'number of rows', wholeNumber, 30_000)
@@ -88,6 +88,8 @@ export const datasetCommands: AddCommands = (program, { io }) => {
     .option('-o, --out <file>', 'file to write')
     .action(async (kind: string, flags: GenerateFlags) => {
       requireKind(kind)
+      if (flags.json === true && flags.out === undefined)
+        throw usageFault('--json needs --out: without it, standard output is the table')
       await generate(flags, io)
     })
 }
@@ -96,11 +98,12 @@ function requireKind(kind: string): void {
   if (kind !== 'credit-default') throw usageFault(`unknown kind ${kind}; credit-default is the one there is`)
 }
 
-async function generate({ rows, seed, out }: GenerateFlags, io: Io): Promise<void> {
+async function generate({ rows, seed, out, json }: GenerateFlags, io: Io): Promise<void> {
   io.err(`synthetic data: ${rows} made-up rows in the shape of the credit card default data, seed ${seed}`)
   const lines = Readable.from(creditDefaultCsv({ rows, seed }))
   if (out !== undefined) {
     await pipeline(lines, createWriteStream(out))
+    if (json === true) printJson(io, { file: out, kind: 'credit-default', rows, seed })
     return
   }
   for await (const text of lines as AsyncIterable<string>)
@@ -127,7 +130,11 @@ const columnTable = (dataset: DatasetView, io: Io): string =>
     [
       { title: 'column', value: (column) => column.name, shrinksTo: 10 },
       { title: 'type', value: (column) => column.type },
-      { title: 'missing', align: 'right', value: (column) => String(column.nulls) },
+      {
+        title: 'missing',
+        align: 'right',
+        value: (column) => (column.nulls === null ? '' : String(column.nulls)),
+      },
     ],
     dataset.columns,
     io,

@@ -12,6 +12,10 @@ interface LogFlags extends RemoteFlags {
 }
 
 const followMs = 500
+/** As many lines as the server gives at once. */
+const pageLines = 10_000
+/** Large runs make large answers: never spend more than about a fifth of the time on asking. */
+const restFactor = 4
 
 export const logsCommand: AddCommands = (program, cli) => {
   withServer(program.command('logs'))
@@ -35,19 +39,28 @@ interface OperatorKey {
  * Offsets belong to one attempt's file, so the attempt is pinned from the first answer on; a follower goes over to the
  * next attempt when there is one.
  */
-async function printLog(client: ApiClient, key: OperatorKey, flags: LogFlags, cli: Cli): Promise<void> {
+export async function printLog(
+  client: ApiClient,
+  key: OperatorKey,
+  flags: LogFlags,
+  cli: Cli,
+): Promise<void> {
   let attempt = flags.attempt
   let offset = 0
   for (;;) {
-    const page = await client.get(logPath(key), logPageSchema, { query: { offset, attempt } })
+    const page = await client.get(logPath(key), logPageSchema, {
+      query: { offset, attempt, limit: pageLines },
+    })
     // 0 = nothing was tried yet; the number comes with a later answer.
     attempt = page.attempt === 0 ? flags.attempt : page.attempt
     offset = page.next_offset
     printLines(page, flags, cli)
+    await cli.io.drained()
     if (page.lines.length > 0) continue
     if (flags.follow !== true) return
     if (page.complete) {
-      const next = flags.attempt === undefined ? await nextAttempt(client, key, page.attempt) : null
+      const next =
+        flags.attempt === undefined ? await nextAttempt(client, key, page.attempt, cli.signal()) : null
       if (next === null) return
       attempt = next
       offset = 0
@@ -61,14 +74,21 @@ const logPath = ({ runId, operatorId }: OperatorKey): string =>
   `/api/v1/runs/${encodeURIComponent(runId)}/operators/${encodeURIComponent(operatorId)}/logs`
 
 /** The attempt after this one; null when there will be none. Waits while the operator waits for its retry. */
-async function nextAttempt(client: ApiClient, key: OperatorKey, attempt: number): Promise<number | null> {
-  const run = await client.get(`/api/v1/runs/${encodeURIComponent(key.runId)}`, runSchema)
-  const operator = run.operators.find((candidate) => candidate.id === key.operatorId)
-  if (operator === undefined) return null
-  if (operator.attempt > attempt) return attempt + 1
-  if (isFinalTaskState(operator.state)) return null
-  await delay(followMs)
-  return nextAttempt(client, key, attempt)
+async function nextAttempt(
+  client: ApiClient,
+  key: OperatorKey,
+  attempt: number,
+  signal: AbortSignal,
+): Promise<number | null> {
+  for (;;) {
+    const askedAt = Date.now()
+    const run = await client.get(`/api/v1/runs/${encodeURIComponent(key.runId)}`, runSchema)
+    const operator = run.operators.find((candidate) => candidate.id === key.operatorId)
+    if (operator === undefined) return null
+    if (operator.attempt > attempt) return attempt + 1
+    if (isFinalTaskState(operator.state)) return null
+    await delay(Math.max(followMs, (Date.now() - askedAt) * restFactor), undefined, { signal })
+  }
 }
 
 function printLines(page: LogPageView, flags: LogFlags, { io }: Cli): void {

@@ -1,10 +1,11 @@
-import { modelPageSchema, predictionSchema, type ModelView } from '@celeriac/contracts'
+import { modelPageSchema, predictionSchema } from '@celeriac/contracts'
 import { printJson, withServer, type AddCommands, type RemoteFlags } from '../cli.ts'
 import { usageFault } from '../cli-fault.ts'
 import { connect } from '../client/connect.ts'
 import type { Io } from '../io.ts'
-import { localTime } from '../output/duration.ts'
+import { modelTable } from '../output/model-tables.ts'
 import { renderTable } from '../output/table.ts'
+import { addRegistryCommands } from './model-registry.ts'
 import { readInput } from './read-input.ts'
 import { wholeNumber } from './runs.ts'
 
@@ -15,9 +16,10 @@ interface PredictFlags extends RemoteFlags {
   readonly timeout?: string
 }
 
-export const modelCommands: AddCommands = (program, { io }) => {
-  withServer(program.command('models'))
-    .description('list model versions, newest first')
+export const modelCommands: AddCommands = (program, cli) => {
+  const { io } = cli
+  const models = withServer(program.command('models'))
+    .description('list model versions, newest first; the commands below do more')
     .option('--name <name>', 'only this model')
     .option('-n, --limit <count>', 'how many', wholeNumber, 20)
     .action(async (flags: RemoteFlags & { readonly name?: string; readonly limit: number }) => {
@@ -27,6 +29,7 @@ export const modelCommands: AddCommands = (program, { io }) => {
       if (flags.json === true) printJson(io, page)
       else io.out(modelTable(page.items, io) || 'no models; an algo_local_model_deploy operator makes one')
     })
+  addRegistryCommands(models, cli)
 
   withServer(program.command('predict'))
     .description('score rows with a deployed model')
@@ -73,20 +76,6 @@ function parseRow(text: string): unknown {
     throw usageFault(`--row is not JSON: ${text.slice(0, 100)}`)
   }
 }
-
-export const modelTable = (models: readonly ModelView[], io: Io): string =>
-  renderTable<ModelView>(
-    [
-      { title: 'model', value: (model) => model.name, shrinksTo: 10 },
-      { title: 'version', align: 'right', value: (model) => String(model.version) },
-      { title: 'alias', value: (model) => model.alias ?? '' },
-      { title: 'run', value: (model) => model.run_id },
-      { title: 'operator', value: (model) => model.operator_id, shrinksTo: 8 },
-      { title: 'deployed', value: (model) => localTime(model.created_at), shrinksTo: 10 },
-    ],
-    models,
-    io,
-  )
 
 /** One line per row: the answer, its probability, and the probability of each class. */
 export function predictionTable(predictions: readonly Readonly<Record<string, unknown>>[], io: Io): string {

@@ -12,7 +12,7 @@ import {
 import { pythonCommand } from '@celeriac/worker'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { Cli } from '../cli.ts'
+import { printJson, type Cli } from '../cli.ts'
 import { CliFault } from '../cli-fault.ts'
 import { ApiClient } from '../client/api-client.ts'
 import { cellText } from '../commands/models.ts'
@@ -34,9 +34,13 @@ const documentFile = resolve(import.meta.dirname, '../../../../examples/demo.yam
 const models = ['breast-cancer-logistic-regression', 'breast-cancer-gbdt'] as const
 const target = 'diagnosis'
 
-/** Ends with `runFailed` when the run does not succeed. */
-export async function runDemo(config: StandaloneConfig, cli: Cli): Promise<void> {
-  const { io } = cli
+/** Ends with `runFailed` when the run does not succeed. With `json` the narrative goes to standard error. */
+export async function runDemo(
+  config: StandaloneConfig,
+  { io: output, ...cli }: Cli,
+  options: { readonly json: boolean },
+): Promise<void> {
+  const io: Io = options.json ? { ...output, out: (line) => output.err(line) } : output
   const beganAt = Date.now()
   await mkdir(config.dataDir, { recursive: true })
   const data = join(config.dataDir, 'breast-cancer.csv')
@@ -51,13 +55,16 @@ export async function runDemo(config: StandaloneConfig, cli: Cli): Promise<void>
     io.out(`ready at ${platform.url} after ${durationText(Date.now() - beganAt)}`)
     const client = new ApiClient({ server: platform.url, token: platform.token.token })
     await provideDataset(client, data, io)
-    const run = await runDocument(client, cli)
+    const run = await runDocument(client, { ...cli, io })
     if (run.state !== 'succeeded') {
       cli.end('runFailed')
+      if (options.json) printJson(output, { run, predictions: [] })
       return
     }
     io.out(`\n${io.paint('bold', 'Evaluation on the held-out fifth')}\n${metricsTable(run, io)}`)
-    await predictHeldOutRow(client, run, io)
+    const predictions = await predictHeldOutRow(client, run)
+    if (options.json) printJson(output, { run, predictions: predictions.answers })
+    io.out(predictionText(predictions, io))
   } finally {
     await platform.stop()
   }
@@ -86,36 +93,58 @@ async function runDocument(client: ApiClient, { io, signal }: Cli): Promise<RunV
   return run
 }
 
+interface HeldOutAnswer {
+  readonly model: string
+  readonly version: number
+  readonly prediction: unknown
+  readonly probability: number | null
+  readonly truth: unknown
+  readonly took_ms: number
+}
+
+interface HeldOutPredictions {
+  readonly row: Readonly<Record<string, unknown>>
+  readonly answers: readonly HeldOutAnswer[]
+}
+
 /** Takes the first row of the test half as it was read, unscaled: a deployed model brings its own preparation along. */
-async function predictHeldOutRow(client: ApiClient, run: RunView, io: Io): Promise<void> {
+async function predictHeldOutRow(client: ApiClient, run: RunView): Promise<HeldOutPredictions> {
   const output = await client.get(`/api/v1/runs/${run.id}/operators/split/outputs/1`, outputSchema)
   const { [target]: truth, ...row } = firstRow(output)
   const answers = await Promise.all(
-    models.map(async (name) => {
+    models.map(async (name): Promise<HeldOutAnswer> => {
       const beganAt = performance.now()
-      const answer = await client.post(`/api/v1/models/${name}/predict`, predictionSchema, {
+      const { model, predictions } = await client.post(`/api/v1/models/${name}/predict`, predictionSchema, {
         body: { rows: [row] },
         headers: { 'x-request-timeout': '30' },
         timeoutMs: 40_000,
       })
-      return { answer, tookMs: performance.now() - beganAt }
+      const { predict_result: prediction, predict_probability: probability } = predictions[0] ?? {}
+      return {
+        model: model.name,
+        version: model.version,
+        prediction,
+        probability: typeof probability === 'number' ? probability : null,
+        truth,
+        took_ms: performance.now() - beganAt,
+      }
     }),
   )
-  const table = renderTable<(typeof answers)[number]>(
+  return { row, answers }
+}
+
+function predictionText({ row, answers }: HeldOutPredictions, io: Io): string {
+  const table = renderTable<HeldOutAnswer>(
     [
-      {
-        title: 'model',
-        value: ({ answer }) => `${answer.model.name} v${answer.model.version}`,
-        shrinksTo: 16,
-      },
-      { title: 'prediction', value: ({ answer }) => cellText(answer.predictions[0]?.['predict_result']) },
+      { title: 'model', value: ({ model, version }) => `${model} v${version}`, shrinksTo: 16 },
+      { title: 'prediction', value: ({ prediction }) => cellText(prediction) },
       {
         title: 'P(malignant)',
         align: 'right',
-        value: ({ answer }) => probabilityText(answer.predictions[0]?.['predict_probability']),
+        value: ({ probability }) => (probability === null ? '' : probability.toFixed(6)),
       },
-      { title: 'truth', value: () => String(truth) },
-      { title: 'took', align: 'right', value: ({ tookMs }) => `${tookMs.toFixed(1)} ms` },
+      { title: 'truth', value: ({ truth }) => String(truth) },
+      { title: 'took', align: 'right', value: ({ took_ms: tookMs }) => `${tookMs.toFixed(1)} ms` },
     ],
     answers,
     io,
@@ -123,9 +152,8 @@ async function predictHeldOutRow(client: ApiClient, run: RunView, io: Io): Promi
   const facts = Object.entries(row)
     .slice(0, 4)
     .map(([name, value]) => `${name} ${String(value)}`)
-  io.out(
-    `\n${io.paint('bold', 'Prediction for a row that no model has seen')} (${facts.join(', ')}, …)\n${table}`,
-  )
+  const title = io.paint('bold', 'Prediction for a row that no model has seen')
+  return `\n${title} (${facts.join(', ')}, …)\n${table}`
 }
 
 function firstRow({ preview }: OutputView): Record<string, unknown> {
@@ -133,5 +161,3 @@ function firstRow({ preview }: OutputView): Record<string, unknown> {
   if (preview === null || row === undefined) throw new CliFault('internal', 'the test rows have no preview')
   return Object.fromEntries(preview.columns.map((name, index) => [name, row[index]]))
 }
-
-const probabilityText = (value: unknown): string => (typeof value === 'number' ? value.toFixed(6) : '')

@@ -1,6 +1,5 @@
 import type { OperatorTaskView, RunView } from '@celeriac/contracts'
-import type { Io } from '../io.ts'
-import { renderTable } from './table.ts'
+import { renderTable, type TableRoom } from './table.ts'
 import { fit, widthOf } from './text-width.ts'
 
 /** What people look at first, in this order; other metrics follow by name. */
@@ -22,7 +21,7 @@ const numberText = (value: number | undefined, isCount: boolean): string => {
 }
 
 /** Operators with evaluation metrics beside each other, e.g. two models on the same test rows. '' when there is none. */
-export function metricsTable(run: RunView, io: Io): string {
+export function metricsTable(run: RunView, io: TableRoom): string {
   const measured = run.operators.filter((operator) => Object.keys(operator.metrics).length > 0)
   const evaluated = measured.filter((operator) => metricOrder.some((name) => name in operator.metrics))
   const operators = evaluated.length > 0 ? evaluated : measured
@@ -55,7 +54,11 @@ const widthByOperator = (operators: readonly OperatorTaskView[], metrics: readon
   Math.max('operator'.length, ...operators.map((operator) => widthOf(operator.id))) +
   metrics.reduce((sum, { name }) => sum + gap + Math.max(cellWidth, name.length), 0)
 
-const byOperator = (operators: readonly OperatorTaskView[], metrics: readonly Metric[], io: Io): string =>
+const byOperator = (
+  operators: readonly OperatorTaskView[],
+  metrics: readonly Metric[],
+  io: TableRoom,
+): string =>
   renderTable<OperatorTaskView>(
     [
       { title: 'operator', value: (operator) => operator.id, shrinksTo: 12 },
@@ -70,7 +73,7 @@ const byOperator = (operators: readonly OperatorTaskView[], metrics: readonly Me
   )
 
 /** The same table on its side, for narrow terminals; of many operators the first ones. */
-function byMetric(operators: readonly OperatorTaskView[], metrics: readonly Metric[], io: Io): string {
+function byMetric(operators: readonly OperatorTaskView[], metrics: readonly Metric[], io: TableRoom): string {
   const most = Math.max(1, Math.floor((io.columns - 12) / 14))
   return renderTable<Metric>(
     [

@@ -26,7 +26,7 @@ export const runListTable = (runs: readonly RunSummaryView[], now: number, io: I
   )
 
 /** One line about the run as a whole. */
-export function runHeadline(run: RunSummaryView, now: number, io: Io): string {
+export function runHeadline(run: RunSummaryView, now: number, io: Pick<Io, 'paint'>): string {
   const state = io.paint(stateStyle(run.state), `${stateSign(run.state)} ${run.state}`)
   const took = elapsedText(run.started_at, run.finished_at, now)
   return `${run.id}  ${run.dag_name} v${run.dag_version}  ${state}${took === '' ? '' : `  ${took}`}`
@@ -41,7 +41,7 @@ export const operatorTable = (run: RunView, now: number, io: Io): string =>
         paint: (text, operator) => io.paint(stateStyle(operator.state), text),
       },
       { title: 'operator', value: (operator) => operator.id, shrinksTo: 16 },
-      { title: 'algorithm', value: (operator) => operator.algo_name, shrinksTo: 10 },
+      { title: 'algorithm', value: (operator) => operator.task ?? operator.algo_name, shrinksTo: 10 },
       {
         title: 'state',
         value: (operator) => operator.state,
@@ -59,18 +59,28 @@ export const operatorTable = (run: RunView, now: number, io: Io): string =>
     io,
   )
 
-/** What there is to say about an operator beyond its state: its error, its progress, why it was skipped. */
+/** Longest text of a returned value: the table cuts what does not fit, but a line is not built for nothing. */
+const longestReturned = 200
+
+/** What there is to say about an operator beyond its state: its error, its progress, what it returned, why it was skipped. */
 export function noteOf(operator: OperatorTaskView): string {
   if (operator.error !== null && operator.state !== 'succeeded')
     return `${operator.error.code}: ${operator.error.message}`
   if (operator.skipped !== null) return operator.skipped
-  const { progress } = operator
+  const { progress, returned } = operator
+  if (operator.state === 'succeeded' && returned !== null && returned.value !== null) return textOf(returned)
   if (progress === null || operator.state !== 'running') return ''
   return `${progress.current}/${progress.total} ${progress.message}`.trimEnd()
 }
 
+/** A returned value as JSON; one that was cut off is JSON text already. */
+function textOf({ value, is_cut_off }: NonNullable<OperatorTaskView['returned']>): string {
+  const text = is_cut_off && typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+  return is_cut_off || text.length > longestReturned ? `${text.slice(0, longestReturned)}…` : text
+}
+
 /** Errors of a run in full: code, message, and the operator's own traceback. */
-export function failureLines(run: RunView, io: Io): string[] {
+export function failureLines(run: RunView, io: Pick<Io, 'paint'>): string[] {
   return run.operators.flatMap((operator) => {
     if (operator.state !== 'failed' || operator.error === null) return []
     const { code, message, traceback } = operator.error

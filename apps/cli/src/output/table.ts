@@ -2,6 +2,9 @@ import Table from 'cli-table3'
 import type { Io } from '../io.ts'
 import { fit, widthOf } from './text-width.ts'
 
+/** What a table has to know of where it is shown. */
+export type TableRoom = Pick<Io, 'columns' | 'paint'>
+
 export interface Column<T> {
   readonly title: string
   readonly value: (row: T) => string
@@ -24,7 +27,7 @@ const noBorders = Object.fromEntries(
 )
 
 /** Rows as aligned columns without borders, no wider than the terminal. '' when there are no rows. */
-export function renderTable<T>(columns: readonly Column<T>[], rows: readonly T[], io: Io): string {
+export function renderTable<T>(columns: readonly Column<T>[], rows: readonly T[], io: TableRoom): string {
   if (rows.length === 0) return ''
   const cells = rows.map((row) => columns.map((column) => column.value(row)))
   const widths = fitWidths(columns, cells, io.columns)

@@ -7,15 +7,30 @@ export const widthOf = (text: string): number => stringWidth(text)
 export function fit(text: string, width: number): string {
   const clean = text.replaceAll(/\p{Cc}+/gu, ' ')
   if (widthOf(clean) <= width) return clean
-  let cut = ''
-  let used = 0
-  for (const character of clean) {
-    const next = widthOf(character)
-    if (used + next > width - 1) break
-    cut += character
-    used += next
+  return `${takeCells(Array.from(clean), width - 1).join('')}…`
+}
+
+/** Text cut in its middle: names of one family differ at their ends. */
+export function fitMiddle(text: string, width: number): string {
+  const clean = text.replaceAll(/\p{Cc}+/gu, ' ')
+  if (widthOf(clean) <= width) return clean
+  const end = takeCells(Array.from(clean).toReversed(), Math.floor((width - 1) / 2))
+    .toReversed()
+    .join('')
+  const start = takeCells(Array.from(clean), width - 1 - widthOf(end)).join('')
+  return `${start}…${end}`
+}
+
+/** The first characters that take no more than so many cells. */
+function takeCells(characters: readonly string[], cells: number): string[] {
+  const taken: string[] = []
+  let left = cells
+  for (const character of characters) {
+    left -= widthOf(character)
+    if (left < 0) break
+    taken.push(character)
   }
-  return `${cut}…`
+  return taken
 }
 
 export const pad = (text: string, width: number): string =>

@@ -15,15 +15,25 @@ import {
   artifactLayout,
   artifactRootUrl,
   createMetrics,
+  createSteadyClock,
   startServices,
   systemClock,
   type Logger,
+  type MetricsRegistry,
   type Service,
 } from '@celeriac/runtime'
-import { adminToken, startScheduler, type AdminToken, type RunningScheduler } from '@celeriac/scheduler'
-import { createPgliteStore, createPgStore } from '@celeriac/store'
-import { startWorker, type RunningWorker } from '@celeriac/worker'
+import {
+  adminToken,
+  retentionPolicyOf,
+  runLimitsOf,
+  startScheduler,
+  type AdminToken,
+  type RunningScheduler,
+} from '@celeriac/scheduler'
+import { createPgliteStore, createPgStore, storeMeter } from '@celeriac/store'
+import { ownExecutorsOf, startWorker, type RunningWorker } from '@celeriac/worker'
 import { join } from 'node:path'
+import { noteServer } from '../client/admin-token-file.ts'
 import { installedAlgorithms } from '../installed-algorithms.ts'
 import { cliVersion } from '../version.ts'
 import type { StandaloneConfig } from './standalone-config.ts'
@@ -41,13 +51,14 @@ export interface Entrance {
 
 /** The parts as services, not started yet. */
 export async function buildPlatform(config: StandaloneConfig, logger: Logger): Promise<Platform> {
-  const topology = buildTopology({ prefix: config.queuePrefix })
+  const topology = buildTopology({ prefix: config.queuePrefix, executors: ownExecutorsOf(config) })
   const algorithms = await installedAlgorithms(config.algorithmsDir)
-  const store = openStore(config)
+  const metrics = createMetrics()
+  const clock = createSteadyClock()
+  const store = openStore(config, metrics, logger)
   const connect = brokerFactory(config, topology, logger)
   const schedulerBroker = connect('scheduler')
   const workerBroker = connect('worker')
-  const metrics = createMetrics()
   let entrance: Entrance | null = null
   let scheduler: RunningScheduler | null = null
   let worker: RunningWorker | null = null
@@ -67,13 +78,22 @@ export async function buildPlatform(config: StandaloneConfig, logger: Logger): P
           algorithms,
           artifacts: artifactLayout(artifactRootUrl(config)),
           logger,
-          clock: systemClock,
+          clock,
+          retention: retentionPolicyOf(config),
           metrics,
           http: { host: config.httpHost, port: config.httpPort },
+          limits: runLimitsOf(config),
+          minFreeBytes: config.minFreeDiskMib * 1_048_576,
           token: token.token,
+          isRegistrationOpen: config.registration === 'open',
+          registeredRole: config.registrationRole,
+          isArticlesJsonDouble: config.compatDoubleJson,
+          isBehindProxy: config.trustProxy,
+          invocationsModel: config.invocationsModel,
           version: cliVersion,
         })
         entrance = { url: scheduler.url, token }
+        await noteServer(config.dataDir, entrance)
       },
       stop: async () => scheduler?.stop(),
     },
@@ -83,8 +103,9 @@ export async function buildPlatform(config: StandaloneConfig, logger: Logger): P
         worker = await startWorker({
           broker: workerBroker,
           topology,
-          settings: { ...config, queues: ['local', 'predict'] },
+          settings: { ...config, queues: queuesOf(config, topology) },
           logger,
+          clock,
           metrics,
           http: null,
           version: cliVersion,
@@ -103,18 +124,29 @@ export async function buildPlatform(config: StandaloneConfig, logger: Logger): P
   }
 }
 
-const openStore = (config: StandaloneConfig): Store =>
-  config.databaseUrl === null
-    ? createPgliteStore({ dataDir: join(config.dataDir, 'pglite') })
-    : createPgStore({ url: config.databaseUrl })
+/** Everything that one process can serve: the executors, and with `--import` the queue of plain tasks. */
+const queuesOf = ({ executor, import: modules }: StandaloneConfig, { celeryQueue }: Topology): string[] => [
+  'local',
+  'predict',
+  ...Object.keys(executor),
+  ...(modules.length > 0 ? [celeryQueue] : []),
+]
+
+function openStore(config: StandaloneConfig, metrics: MetricsRegistry, logger: Logger): Store {
+  const onOperation = storeMeter(metrics)
+  return config.databaseUrl === null
+    ? createPgliteStore({ dataDir: join(config.dataDir, 'pglite'), onOperation })
+    : createPgStore({ url: config.databaseUrl, logger, onOperation })
+}
 
 function brokerFactory(
   config: StandaloneConfig,
   topology: Topology,
   logger: Logger,
 ): (name: string) => Broker {
-  const { amqpUrl } = config
-  if (amqpUrl !== null) return (name) => createAmqpBroker({ url: amqpUrl, topology, name, logger })
+  const { amqpUrl, amqpHeartbeatS: heartbeatS } = config
+  if (amqpUrl !== null)
+    return (name) => createAmqpBroker({ url: amqpUrl, heartbeatS, topology, name, logger })
   const server = createMemoryServer({ topology, clock: systemClock })
   return () => createMemoryBroker({ server, logger })
 }

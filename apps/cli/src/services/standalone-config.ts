@@ -8,8 +8,8 @@ import {
   urlSetting,
   type ConfigOf,
 } from '@celeriac/runtime'
-import { schedulerConfigSchema } from '@celeriac/scheduler'
-import { workerConfigSchema } from '@celeriac/worker'
+import { schedulerConfigSchema } from '@celeriac/scheduler/config'
+import { workerConfigSchema } from '@celeriac/worker/config'
 
 const { queues: _queues, amqpUrl: _amqpUrl, ...workerSettings } = workerConfigSchema
 

@@ -1,26 +1,22 @@
 /**
- * Follows a run until it is finished, by polling. On a terminal the screen is redrawn in place; elsewhere each change
- * of state is one line, so that logs of CI jobs stay readable.
+ * Follows a run until it is finished. On a terminal the screen is redrawn in place; elsewhere each change of state is one
+ * line, so that logs of CI jobs stay readable.
  */
 import { isFinalRunState } from '@celeriac/core'
-import { runSchema, type OperatorTaskView, type RunView } from '@celeriac/contracts'
+import type { OperatorTaskView, RunView } from '@celeriac/contracts'
 import { createLogUpdate } from 'log-update'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiClient } from '../client/api-client.ts'
-import { CliFault } from '../cli-fault.ts'
 import type { Io } from '../io.ts'
 import { attemptText } from '../output/duration.ts'
 import { noteOf } from '../output/run-table.ts'
 import { stateSign, stateStyle } from '../output/state-style.ts'
 import { runScreen } from './run-screen.ts'
+import { runUpdates } from './run-updates.ts'
 
 export type WatchMode = 'screen' | 'lines' | 'silent'
 
-const pollMs = 250
-/** Large runs make large answers: never spend more than about a fifth of the time on asking. */
-const restFactor = 4
-/** A server that restarts is back within this time; the run does not depend on it. */
-const patienceMs = 60_000
+/** Running operators show how long they have been running. */
+const redrawMs = 500
 
 export interface WatchOptions {
   readonly mode: WatchMode
@@ -38,24 +34,15 @@ export async function watchRun(
   options: WatchOptions,
 ): Promise<RunView> {
   const show = viewer(io, options.mode)
-  let reachedAt = Date.now()
-  for (;;) {
-    const askedAt = Date.now()
-    try {
-      const run = await client.get(`/api/v1/runs/${encodeURIComponent(runId)}`, runSchema)
-      reachedAt = Date.now()
+  try {
+    for await (const run of runUpdates(client, runId, options.signal)) {
       show.update(run)
-      if (isFinalRunState(run.state)) {
-        show.end()
-        return run
-      }
-    } catch (error) {
-      const isPassing = error instanceof CliFault && error.reason === 'unavailable'
-      if (!isPassing || Date.now() - reachedAt > patienceMs) throw error
+      if (isFinalRunState(run.state)) return run
     }
-    const pauseMs = Math.max(pollMs, (Date.now() - askedAt) * restFactor)
-    await delay(pauseMs, undefined, options.signal === undefined ? {} : { signal: options.signal })
+  } finally {
+    show.end()
   }
+  throw new Error('a run was not followed to its end')
 }
 
 interface Viewer {
@@ -71,9 +58,20 @@ function viewer(io: Io, mode: WatchMode): Viewer {
 
 function screenViewer(io: Io): Viewer {
   const log = createLogUpdate(process.stdout)
+  let shown: RunView | null = null
+  const draw = (): void => {
+    if (shown !== null) log(runScreen(shown, Date.now(), io).join('\n'))
+  }
+  const timer = setInterval(draw, redrawMs)
   return {
-    update: (run) => log(runScreen(run, Date.now(), io).join('\n')),
-    end: () => log.done(),
+    update(run) {
+      shown = run
+      draw()
+    },
+    end() {
+      clearInterval(timer)
+      log.done()
+    },
   }
 }
 

@@ -47,6 +47,8 @@ export class ColumnTypeInference {
   #nulls = 0
 
   add(cell: string): void {
+    // Nearly every cell is like those before it, and what fits a pattern is no missing one.
+    if (this.#type !== null && this.#type !== 'string' && patterns[this.#type].test(cell)) return
     const text = cell.trim()
     if (nullTokens.has(text)) {
       this.#nulls++

@@ -6,10 +6,10 @@
  * may span lines, and a record is named by the line it starts on.
  */
 import type { DatasetColumn } from '@celeriac/core'
-import { CsvError, parse, type Info } from 'csv-parse'
-import { once } from 'node:events'
+import { CsvError } from 'csv-parse'
 import { ColumnTypeInference } from './column-type.ts'
 import { datasetMalformed, type LineProblem } from './line-problem.ts'
+import { RecordParser } from './record-parser.ts'
 import { applyRename, type Rename } from './rename.ts'
 import { TextCheck } from './text-check.ts'
 
@@ -30,7 +30,7 @@ export class CsvCheck {
   readonly #rename: Rename
   readonly #text = new TextCheck()
   readonly #problems: LineProblem[] = []
-  #parser: ReturnType<typeof parse> | null = null
+  #parser: RecordParser | null = null
   #head: Buffer = Buffer.alloc(0)
   #header: readonly string[] | null = null
   #inferences: readonly ColumnTypeInference[] = []
@@ -53,9 +53,8 @@ export class CsvCheck {
     const broken = this.#text.end()
     if (broken !== null) throw datasetMalformed([...this.#problems, broken])
     if (this.#parser === null) await this.#feed(this.#head)
-    const parser = this.#open()
-    parser.end()
-    if (!parser.readableEnded && this.#fault === null) await once(parser, 'end').catch(() => undefined)
+    const fault = await this.#open().finish()
+    this.#fault ??= fault
     this.#throwFault()
     const header = this.#header
     if (header === null) throw datasetMalformed([{ line: null, message: 'the file is empty' }])
@@ -68,33 +67,26 @@ export class CsvCheck {
   }
 
   async #feed(chunk: Buffer): Promise<void> {
-    const parser = this.#open()
-    if (!parser.write(chunk) && this.#fault === null) {
-      // 'error' rejects this wait; the fault itself is told by #throwFault.
-      await once(parser, 'drain').catch(() => undefined)
-    }
+    const fault = await this.#open().feed(chunk)
+    this.#fault ??= fault
     this.#throwFault()
   }
 
-  #open(): ReturnType<typeof parse> {
-    if (this.#parser !== null) return this.#parser
-    const parser = parse({
-      bom: true,
-      delimiter: delimiterOf(this.#head),
-      info: true,
-      relax_column_count: true,
-      skip_empty_lines: true,
-      max_record_size: maxRecordBytes,
-    })
-    parser.on('data', ({ record, info }: { record: string[]; info: Info }) => this.#onRecord(record, info))
-    parser.on('error', (error) => {
-      this.#fault = error
-    })
-    this.#parser = parser
-    return parser
+  #open(): RecordParser {
+    this.#parser ??= new RecordParser(
+      {
+        bom: true,
+        delimiter: delimiterOf(this.#head),
+        relax_column_count: true,
+        skip_empty_lines: true,
+        max_record_size: maxRecordBytes,
+      },
+      (record, lines) => this.#onRecord(record, lines),
+    )
+    return this.#parser
   }
 
-  #onRecord(record: readonly string[], { lines }: Info): void {
+  #onRecord(record: readonly string[], lines: number): void {
     if (this.#header === null) {
       this.#onHeader(record)
       return
@@ -129,6 +121,7 @@ export class CsvCheck {
   }
 
   #report(problem: LineProblem): void {
+    if (this.#fault !== null) return
     this.#problems.push(problem)
     if (this.#problems.length >= maxProblems) this.#fault ??= datasetMalformed(this.#problems)
   }

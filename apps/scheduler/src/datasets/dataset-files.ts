@@ -4,9 +4,21 @@ import { join } from 'node:path'
 import { AppError } from '@celeriac/core'
 import { fileUrlOf, pathOf, type ArtifactLayout } from '@celeriac/runtime'
 
-/** A file on its way in: written to a private directory, visible under its final name only when complete. */
-export interface IncomingFile {
+/** Name of the private directory of an upload, before the upload's id. */
+export const incomingPrefix = '.incoming-'
+
+export const datasetsDirectory = (artifacts: ArtifactLayout): string =>
+  join(pathOf(artifacts.root), 'datasets')
+
+/** What was written so far, to be read again. */
+export interface WrittenFile {
   readonly bytes: number
+  /** Fewer bytes than `length` at the end of what was written. */
+  read(offset: number, length: number): Promise<Buffer>
+}
+
+/** A file on its way in: written to a private directory, visible under its final name only when complete. */
+export interface IncomingFile extends WrittenFile {
   write(chunk: Buffer): Promise<void>
   /** Makes the file durable and gives it its final place. */
   commit(format: 'csv' | 'parquet'): Promise<{ readonly uri: string; readonly sha256: string }>
@@ -20,12 +32,12 @@ export interface IncomingFile {
  * and the same upload twice is one file. The id is given by the database afterwards.
  */
 export async function receiveFile(artifacts: ArtifactLayout, id: string): Promise<IncomingFile> {
-  const root = join(pathOf(artifacts.root), 'datasets')
-  const staging = join(root, `.incoming-${id}`)
+  const root = datasetsDirectory(artifacts)
+  const staging = join(root, `${incomingPrefix}${id}`)
   const staged = join(staging, 'data')
   const file = await guard(async () => {
     await mkdir(staging, { recursive: true })
-    return open(staged, 'wx')
+    return open(staged, 'wx+')
   })
   const hash = createHash('sha256')
   let bytes = 0
@@ -38,6 +50,12 @@ export async function receiveFile(artifacts: ArtifactLayout, id: string): Promis
       hash.update(chunk)
       await guard(() => file.writeFile(chunk))
     },
+    read: (offset, length) =>
+      guard(async () => {
+        const buffer = Buffer.alloc(length)
+        const { bytesRead } = await file.read(buffer, 0, length, offset)
+        return buffer.subarray(0, bytesRead)
+      }),
     commit: (format) => guard(() => commit({ file, staging, staged, root, format, hash })),
     async discard() {
       await file.close().catch(() => undefined)
@@ -73,14 +91,17 @@ async function commit({ file, staging, staged, root, format, hash }: Commit) {
   return { uri: `${fileUrlOf(target)}/${name}`, sha256 }
 }
 
-/** A file system that refuses (full, read-only) is a store that is not available. */
+/** No space, no space for this user, no space for a file this large. */
+const isFull: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+/** A file system that refuses (full, read-only, gone) is a store that is full or not available. */
 async function guard<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action()
   } catch (cause) {
-    throw new AppError('STORE_UNAVAILABLE', 'the artifact store refuses writes', {
-      cause,
-      details: { reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' },
-    })
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown'
+    throw isFull.has(reason)
+      ? new AppError('STORE_FULL', 'the artifact store has no space left', { cause, details: { reason } })
+      : new AppError('STORE_UNAVAILABLE', 'the artifact store refuses writes', { cause, details: { reason } })
   }
 }

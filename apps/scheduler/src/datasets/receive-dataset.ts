@@ -7,9 +7,11 @@
 import { AppError, type DatasetColumn, type DatasetRecord, type Store } from '@celeriac/core'
 import type { ArtifactLayout } from '@celeriac/runtime'
 import type { IncomingMessage } from 'node:http'
-import type { Readable } from 'node:stream'
+import { defaultHttpTimes, type HttpTimes } from '../http/api-deps.ts'
+import { arrivingChunks, inTime } from '../http/arriving-body.ts'
+import type { Intake } from '../submission/intake.ts'
 import { CsvCheck } from './csv-check.ts'
-import { receiveFile, type IncomingFile } from './dataset-files.ts'
+import { receiveFile, type IncomingFile, type WrittenFile } from './dataset-files.ts'
 import { datasetMalformed } from './line-problem.ts'
 import { looksLikeParquet, ParquetCheck } from './parquet-check.ts'
 import { parseRename, type Rename } from './rename.ts'
@@ -27,21 +29,24 @@ export interface ReceiveDeps {
   readonly store: Store
   readonly artifacts: ArtifactLayout
   readonly newId: () => string
+  readonly intake: Pick<Intake, 'watch'>
   readonly maxDatasetBytes?: number
+  readonly times?: HttpTimes
 }
 
 const defaultMaxBytes = 4 * 1024 ** 3
-/** An upload may take as long as it likes, but not stand still. */
-const stallTimeoutMs = 60_000
 
 type Format = DatasetRecord['format']
 
 interface Check {
   write(chunk: Buffer): Promise<void>
-  end(): Promise<{ readonly rows: number | null; readonly columns: readonly DatasetColumn[] }>
+  /** Everything was written; the file may be read again. */
+  end(
+    file: WrittenFile,
+  ): Promise<{ readonly rows: number | null; readonly columns: readonly DatasetColumn[] }>
 }
 
-/** Throws VALIDATION_*, CONFLICT_DATASET_EXISTS, STORE_UNAVAILABLE; then nothing is left behind. */
+/** Throws VALIDATION_*, CONFLICT_DATASET_EXISTS, STORE_FULL, STORE_UNAVAILABLE; then nothing is left behind. */
 export async function receiveDataset(
   request: IncomingMessage,
   query: UploadQuery,
@@ -49,18 +54,21 @@ export async function receiveDataset(
 ): Promise<DatasetRecord> {
   const rename = parseRename(query.rename ?? [])
   await refuseTaken(query, deps.store)
-  const upload = await openUpload(request)
+  // An upload may take as long as it likes, but not stand still.
+  const { uploadStallMs: stallMs } = deps.times ?? defaultHttpTimes
+  const upload = await inTime(openUpload(request), stallMs)
   const file = await receiveFile(deps.artifacts, deps.newId())
   try {
     const { format, check } = await drain(upload, file, {
       format: query.format ?? formatOf(upload),
       rename,
       maxBytes: deps.maxDatasetBytes ?? defaultMaxBytes,
+      stallMs,
     })
-    const { rows, columns } = await check.end()
+    const { rows, columns } = await check.end(file)
     const { bytes } = file
     const { uri, sha256 } = await file.commit(format)
-    return await deps.store.createDataset({
+    const created = deps.store.createDataset({
       ...(query.id === undefined ? {} : { id: query.id }),
       name: query.name ?? nameOf(upload) ?? `dataset-${sha256.slice(0, 12)}`,
       format,
@@ -72,6 +80,7 @@ export async function receiveDataset(
       columns,
       replace: query.replace,
     })
+    return await deps.intake.watch(created)
   } finally {
     await file.discard()
   }
@@ -94,11 +103,16 @@ async function refuseTaken({ id, replace }: UploadQuery, store: Store): Promise<
 async function drain(
   upload: UploadedFile,
   file: IncomingFile,
-  options: { readonly format: Format | null; readonly rename: Rename; readonly maxBytes: number },
+  options: {
+    readonly format: Format | null
+    readonly rename: Rename
+    readonly maxBytes: number
+    readonly stallMs: number
+  },
 ): Promise<{ readonly format: Format; readonly check: Check }> {
   let { format } = options
   let check: Check | null = null
-  for await (const chunk of watched(upload.stream)) {
+  for await (const chunk of arrivingChunks(upload.stream, options)) {
     if (file.bytes + chunk.length > options.maxBytes)
       throw new AppError('VALIDATION_BODY_TOO_LARGE', 'the data set is larger than the limit', {
         details: { max_bytes: options.maxBytes },
@@ -113,24 +127,8 @@ async function drain(
   return { format, check }
 }
 
-/** The chunks of a stream that neither stands still nor breaks off; the socket survives an early end of the reading. */
-async function* watched(stream: Readable): AsyncGenerator<Buffer> {
-  const stalled = setTimeout(() => stream.destroy(new Error('stalled')), stallTimeoutMs)
-  try {
-    for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      stalled.refresh()
-      yield chunk
-    }
-  } catch (cause) {
-    if (cause instanceof AppError) throw cause
-    throw new AppError('VALIDATION_BODY_INVALID', 'the upload did not arrive in full', { cause })
-  } finally {
-    clearTimeout(stalled)
-  }
-}
-
 const checkOf = (format: Format, rename: Rename): Check =>
-  format === 'csv' ? new CsvCheck(rename) : new ParquetCheck()
+  format === 'csv' ? new CsvCheck(rename) : new ParquetCheck(rename)
 
 function formatOf({ mediaType, fileName }: UploadedFile): Format | null {
   if (csvTypes.some((type) => type === mediaType)) return 'csv'

@@ -5,12 +5,17 @@ import {
   type AppError,
   type AttemptWrite,
   type Delivery,
+  type DagPlan,
   type DeploymentWrite,
   type EngineBatch,
   type EngineEvent,
   type Effect,
   type Fact,
   type HeadWrite,
+  type Instant,
+  type OperatorTask,
+  type PlanOperator,
+  type RunHead,
   type TaskWrite,
 } from '@celeriac/core'
 import type { CachedRun, RunCache } from './run-cache.ts'
@@ -23,12 +28,30 @@ export interface RunEffect {
   readonly effect: Effect
 }
 
+/** One change of an operator task by one event. */
+export interface TaskMove {
+  readonly runId: string
+  readonly operator: PlanOperator
+  readonly before: OperatorTask
+  readonly after: OperatorTask
+  readonly at: Instant
+}
+
+/** A run that a batch changed, and its changed tasks. Head and tasks are replaced by later changes, never altered. */
+export interface ChangedRun {
+  readonly head: RunHead
+  readonly plan: DagPlan
+  readonly tasks: readonly OperatorTask[]
+}
+
 /**
  * One batch in the making: events are advanced against the cache one after another; at the end each changed row is
  * written once, in its latest form, whatever number of events changed it.
  */
 export class BatchDraft {
   readonly effects: RunEffect[] = []
+  /** Every change, in order; of one task there may be several. */
+  readonly moves: TaskMove[] = []
   /** Deliveries to be parked instead of acked, once what they ended is stored. */
   readonly unreadable = new Map<Delivery, AppError>()
   readonly #touched = new Map<string, { cached: CachedRun; ordinals: Set<number> }>()
@@ -67,10 +90,15 @@ export class BatchDraft {
     const runId = run.head.id
     const touched = this.#touched.get(runId) ?? { cached, ordinals: new Set<number>() }
     this.#touched.set(runId, touched)
-    for (const task of result.tasks) {
-      touched.ordinals.add(task.ordinal)
-      cache.indexAttempt(runId, task, run.tasks[task.ordinal])
+    for (const after of result.tasks) {
+      const before = run.tasks[after.ordinal]
+      const operator = run.plan.operators[after.ordinal]
+      touched.ordinals.add(after.ordinal)
+      cache.indexAttempt(runId, after, before)
+      if (before !== undefined && operator !== undefined)
+        this.moves.push({ runId, operator, before, after, at: ctx.now })
     }
+    if (event.type === 'rerun_requested') cached.acceptedAt = ctx.now
     applyAdvance(run, result)
     for (const fact of result.facts) this.#addFact(cached, fact)
     for (const effect of result.effects) this.effects.push({ runId, effect })
@@ -106,6 +134,11 @@ export class BatchDraft {
     }
   }
 
+  /** Names of the models of which the batch registers versions. */
+  get deployedModels(): readonly string[] {
+    return this.#deployments.flatMap(({ deployment: { name } }) => (typeof name === 'string' ? [name] : []))
+  }
+
   /** The tasks that the batch changed, in their latest form. */
   *changedTasks() {
     for (const [runId, { cached, ordinals }] of this.#touched)
@@ -113,6 +146,20 @@ export class BatchDraft {
         const task = cached.run.tasks[ordinal]
         if (task !== undefined) yield { runId, cached, task }
       }
+  }
+
+  /** Heads of the runs that the batch changed, with when the run was asked for. */
+  *changedHeads() {
+    for (const { cached } of this.#touched.values())
+      yield { head: cached.run.head, acceptedAt: cached.acceptedAt }
+  }
+
+  /** The runs that the batch changed, in their latest form. */
+  *changedRuns(): Generator<ChangedRun> {
+    for (const { cached, ordinals } of this.#touched.values()) {
+      const { head, plan, tasks } = cached.run
+      yield { head, plan, tasks: [...ordinals].flatMap((ordinal) => tasks[ordinal] ?? []) }
+    }
   }
 
   #addFact(cached: CachedRun, fact: Fact): void {

@@ -10,7 +10,7 @@ import {
 import type { Logger } from '@celeriac/runtime'
 
 export interface CommitDeps {
-  readonly store: Store
+  readonly store: Pick<Store, 'commitBatch'>
   readonly clock: Clock
   readonly logger: Logger
   readonly retryMs: number
@@ -27,7 +27,7 @@ export async function commitUntilReached(batch: EngineBatch, deps: CommitDeps): 
     try {
       return await deps.store.commitBatch(batch)
     } catch (error) {
-      if (!isAppError(error) || !isOutage(error) || deps.isStopping()) throw error
+      if (!isOutage(error) || deps.isStopping()) throw error
       deps.logger.warn({ err: messageOf(error.cause ?? error) }, 'database not reached; batch is tried again')
       await new Promise<void>((resolve) => deps.clock.after(deps.retryMs, resolve))
     }
@@ -35,5 +35,6 @@ export async function commitUntilReached(batch: EngineBatch, deps: CommitDeps): 
 }
 
 /** True when the database is what is wrong, not the batch: waiting helps, and to park its messages would lose runs. */
-const isOutage = ({ code, retryable }: AppError): boolean =>
-  retryable || code === 'STORE_SCHEMA_OLDER' || code === 'STORE_SCHEMA_NEWER'
+export const isOutage = (error: unknown): error is AppError =>
+  isAppError(error) &&
+  (error.retryable || error.code === 'STORE_SCHEMA_OLDER' || error.code === 'STORE_SCHEMA_NEWER')

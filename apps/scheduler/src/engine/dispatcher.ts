@@ -1,31 +1,29 @@
-import { encodeRevoke, encodeTaskMessage, operatorTaskMessage } from '@celeriac/contracts'
+import { encodeRevoke } from '@celeriac/contracts'
 import {
   chooseDispatch,
   isAppError,
   maxMessageBytes,
   messageOf,
-  type ArtifactRef,
+  plainTaskExecutor,
   type Broker,
   type EngineEvent,
-  type JsonObject,
-  type OperatorAttempt,
   type OutgoingMessage,
+  type PublishOutcome,
   type ReadyTask,
-  type Run,
   type TaskFailure,
 } from '@celeriac/core'
 import type { Topology } from '@celeriac/broker'
-import type { ArtifactLayout } from '@celeriac/runtime'
+import type { ArtifactLayout, Logger } from '@celeriac/runtime'
+import { declareMissingQueues } from '../declare-missing-queues.ts'
+import { attemptMessage } from './attempt-message.ts'
 import type { RunEffect } from './batch-draft.ts'
 import type { RunCache } from './run-cache.ts'
-
-/** Between the soft limit (the operator is asked to end) and the hard one (its process is killed). */
-const hardLimitGraceS = 5
 
 export interface PublishedTask {
   readonly runId: string
   readonly ordinal: number
   readonly attempt: number
+  readonly executor: string
 }
 
 interface Candidate extends ReadyTask {
@@ -46,6 +44,7 @@ export interface DispatcherDeps {
   readonly topology: Topology
   readonly artifacts: ArtifactLayout
   readonly origin: string
+  readonly logger: Logger
 }
 
 /** Carries out the effects of a committed batch: task messages and revocations. */
@@ -66,7 +65,7 @@ export class Dispatcher {
       if (run === undefined) continue
       let message: OutgoingMessage | null
       try {
-        message = this.#taskMessage(run, candidate.ordinal)
+        message = attemptMessage(run, candidate.ordinal, this.#deps)
       } catch (error) {
         // One task without a queue must not keep those of the other runs from theirs.
         refused.push({ runId: candidate.runId, event: refusal(candidate, failureOf(error)) })
@@ -84,11 +83,30 @@ export class Dispatcher {
     for (let start = 0; start < revoked.length; start += 1_000)
       messages.push(encodeRevoke(this.#deps.topology.controlExchange, revoked.slice(start, start + 1_000)))
     if (messages.length === 0) return { confirmed: [], unconfirmed: [], refused }
-    const outcomes = await this.#deps.broker.publish(messages)
+    const outcomes = await this.#publish(messages, chosen)
     const confirmed: PublishedTask[] = []
     const unconfirmed: PublishedTask[] = []
     chosen.forEach((task, index) => (outcomes[index] === 'confirmed' ? confirmed : unconfirmed).push(task))
     return { confirmed, unconfirmed, refused }
+  }
+
+  /** Plain tasks may name a queue that does not exist yet: it is made. Those of operators are part of the topology. */
+  async #publish(
+    messages: readonly OutgoingMessage[],
+    tasks: readonly PublishedTask[],
+  ): Promise<readonly PublishOutcome[]> {
+    const { broker, logger } = this.#deps
+    const outcomes = [...(await broker.publish(messages))]
+    const homeless = tasks.flatMap(({ executor }, index) => {
+      const message = messages[index]
+      const isHomeless = outcomes[index] === 'unroutable' && executor === plainTaskExecutor
+      return isHomeless && message !== undefined ? [{ index, message }] : []
+    })
+    const queues = homeless.map(({ message }) => message.routingKey)
+    if (queues.length === 0 || !(await declareMissingQueues(queues, { broker, logger }))) return outcomes
+    const again = await broker.publish(homeless.map(({ message }) => message))
+    for (const [position, { index }] of homeless.entries()) outcomes[index] = again[position] ?? 'unknown'
+    return outcomes
   }
 
   /** A task may have left `ready` again within the batch, by a cancel for example. */
@@ -110,37 +128,6 @@ export class Dispatcher {
       })
     }
     return candidates
-  }
-
-  #taskMessage(run: Run, ordinal: number): OutgoingMessage | null {
-    const { topology, artifacts, origin } = this.#deps
-    const task = run.tasks[ordinal]
-    const operator = run.plan.operators[ordinal]
-    if (task === undefined || operator === undefined || task.attemptId === null) return null
-    const timeoutS = operator.timeoutMs === null ? null : operator.timeoutMs / 1_000
-    const attempt: OperatorAttempt = {
-      attemptId: task.attemptId,
-      runId: run.head.id,
-      operatorId: operator.id,
-      attempt: task.attempt,
-      algoName: operator.algoName,
-      params: operator.params,
-      inputs: inputsOf(run, ordinal),
-      outputPrefix: artifacts.attemptPrefix({
-        runId: run.head.id,
-        operatorId: operator.id,
-        attempt: task.attempt,
-      }),
-      artifactRoot: artifacts.root,
-      datasets: run.head.datasets,
-      softTimeLimitS: timeoutS,
-      timeLimitS: timeoutS === null ? null : timeoutS + hardLimitGraceS,
-    }
-    const replyTo = topology.eventQueue(run.head.partition)
-    return encodeTaskMessage(
-      operatorTaskMessage(attempt, { replyTo, origin }),
-      topology.executorQueue(operator.executor),
-    )
   }
 }
 
@@ -164,13 +151,3 @@ const failureOf = (error: unknown): TaskFailure =>
   isAppError(error)
     ? { code: error.code, message: error.message, details: error.details }
     : { code: 'INTERNAL_ERROR', message: messageOf(error) }
-
-/** Input port → artifacts of the upstream outputs wired to it. Outputs that do not exist (a failed upstream) are left out. */
-export function inputsOf(run: Run, ordinal: number): Record<string, JsonObject[]> {
-  const inputs: Record<string, JsonObject[]> = {}
-  for (const { port, from, fromPort } of run.plan.operators[ordinal]?.inputs ?? []) {
-    const artifact: ArtifactRef | undefined = run.tasks[from]?.result?.outputs[String(fromPort)]
-    if (artifact !== undefined) (inputs[String(port)] ??= []).push({ uri: artifact.uri, type: artifact.type })
-  }
-  return inputs
-}

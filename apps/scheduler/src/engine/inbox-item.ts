@@ -1,4 +1,4 @@
-import type { Delivery, EngineEvent } from '@celeriac/core'
+import type { Delivery, EngineEvent, Instant } from '@celeriac/core'
 
 /** A delivery on the event queue of a partition. */
 export interface DeliveryItem {
@@ -9,6 +9,19 @@ export interface DeliveryItem {
   readonly term: number
 }
 
-/** What waits to be processed by the engine. */
-export type InboxItem =
-  DeliveryItem | { readonly kind: 'event'; readonly runId: string; readonly event: EngineEvent }
+/** An event that the engine sends itself: a wake, a confirm, what a loaded run is owed. */
+export interface EventItem {
+  readonly kind: 'event'
+  readonly runId: string
+  readonly event: EngineEvent
+}
+
+/** A worker runs an attempt of the run that is not in flight any more, unless something that waits here says otherwise. */
+export interface StrayItem {
+  readonly kind: 'stray'
+  readonly runId: string
+  readonly attemptId: string
+}
+
+/** What waits to be processed by the engine, since when. */
+export type InboxItem = (DeliveryItem | EventItem | StrayItem) & { readonly receivedAt: Instant }

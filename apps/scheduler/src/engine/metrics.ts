@@ -1,13 +1,57 @@
 import {
+  errorCodes,
   finalOperatorTaskStates,
   finalRunStates,
   isFinalTaskState,
+  isInFlightTaskState,
+  partitionCount,
+  type Clock,
   type EngineEvent,
-  type OperatorTask,
   type RunHead,
 } from '@celeriac/core'
+import { executorNames } from '@celeriac/broker'
+import type { AlgorithmManifest } from '@celeriac/contracts'
 import type { MetricsRegistry, MetricTable } from '@celeriac/runtime'
-import type { EventDisposition } from './batch-draft.ts'
+import type { EventDisposition, TaskMove } from './batch-draft.ts'
+import type { EngineLoad } from './engine-deps.ts'
+
+/**
+ * What the engine receives; `stale`: about an attempt that is not in flight any more, `malformed`: not to be read,
+ * `unknown_version`: to be read by newer code only.
+ */
+type EventName = EngineEvent['type'] | 'stale' | 'malformed' | 'unknown_version'
+
+const eventNames = Object.keys({
+  run_created: true,
+  cancel_requested: true,
+  cancel_deadline: true,
+  rerun_requested: true,
+  published: true,
+  started: true,
+  progressed: true,
+  succeeded: true,
+  failed: true,
+  revoked: true,
+  retry_due: true,
+  deadline_passed: true,
+  lease_expired: true,
+  returned: true,
+  message_lost: true,
+  stale: true,
+  malformed: true,
+  unknown_version: true,
+} satisfies Record<EventName, true>) as EventName[]
+
+const dispositions = ['applied', 'ignored', 'illegal', 'parked'] as const
+/** Why an attempt can fail and be tried again; anything else is `other`. */
+const retryReasons = Object.entries(errorCodes)
+  .filter(([code, { retryable }]) => retryable && /^(?:TASK|EXECUTOR)_/.test(code))
+  .map(([code]) => code)
+const other = 'other'
+
+/** From a no-op operator to a training that takes a night. */
+const attemptBuckets = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200, 28_800]
+const runBuckets = [0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200, 28_800, 86_400]
 
 /** Metrics of the engine; `docs/reference/metrics.md` lists the same (test-synced). */
 export const engineMetricTable = {
@@ -15,23 +59,70 @@ export const engineMetricTable = {
     type: 'counter',
     name: 'engine_events_total',
     help: 'Engine events by type and what became of them.',
-    labels: { event: 'open', disposition: 'open' },
+    labels: { event: eventNames, disposition: dispositions },
   },
-  batches: {
+  ticks: {
     type: 'histogram',
-    name: 'engine_batch_duration_seconds',
-    help: 'Time to advance and commit one batch.',
+    name: 'scheduler_tick_duration_seconds',
+    help: 'Time to advance and commit one batch of events.',
   },
   batchSize: {
     type: 'histogram',
-    name: 'engine_batch_events',
+    name: 'scheduler_batch_events',
     help: 'Events per committed batch.',
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+  },
+  lag: {
+    type: 'gauge',
+    name: 'scheduler_lag_seconds',
+    help: 'How far the scheduler is behind: age of the oldest event that is not committed yet, or since when it leaves admitted runs queued, or since when the database does not answer; 0 when none of these.',
+  },
+  isLeader: {
+    type: 'gauge',
+    name: 'scheduler_is_leader',
+    help: 'Whether this scheduler owns the partition: 1 or 0. Over all schedulers each partition should sum to 1.',
+    labels: { partition: Array.from({ length: partitionCount }, (_, partition) => String(partition)) },
+  },
+  openRuns: {
+    type: 'gauge',
+    name: 'scheduler_open_runs',
+    help: 'Runs in the memory of this scheduler: the unfinished ones of its partitions.',
+  },
+  backlog: {
+    type: 'gauge',
+    name: 'scheduler_backlog_events',
+    help: 'Events received that wait for a batch.',
+  },
+  outbox: {
+    type: 'gauge',
+    name: 'outbox_pending',
+    help: 'Ready operator tasks of this scheduler whose message the broker has not confirmed.',
+  },
+  leases: {
+    type: 'gauge',
+    name: 'scheduler_leases',
+    help: 'Attempts of this scheduler whose workers renew a lease.',
+  },
+  leasesExpired: {
+    type: 'counter',
+    name: 'scheduler_leases_expired_total',
+    help: 'Leases that their worker did not renew in time: it was dead, stopped or cut off.',
+  },
+  setAside: {
+    type: 'gauge',
+    name: 'scheduler_runs_set_aside',
+    help: 'Runs that this scheduler can neither load nor store, for reasons of their own; the log names them.',
+  },
+  stepDowns: {
+    type: 'counter',
+    name: 'scheduler_step_downs_total',
+    help: 'Times that this scheduler gave its partitions up because the database did not answer.',
   },
   published: {
     type: 'counter',
     name: 'tasks_published_total',
     help: 'Operator task messages confirmed by the broker.',
+    labels: { executor: executorNames },
   },
   finished: {
     type: 'counter',
@@ -43,17 +134,21 @@ export const engineMetricTable = {
     type: 'counter',
     name: 'task_retries_total',
     help: 'Attempts that failed and will be tried again, by error code.',
-    labels: { reason: 'open' },
+    labels: { reason: [...retryReasons, other] },
   },
   queueWait: {
     type: 'histogram',
     name: 'task_queue_wait_seconds',
-    help: 'Time from ready to the start of the attempt.',
+    help: 'Time from ready to the start of the attempt, known when STARTED or the result arrives.',
+    labels: { executor: executorNames },
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200],
   },
   runDuration: {
     type: 'histogram',
     name: 'task_run_duration_seconds',
-    help: 'Time from start to end of an attempt.',
+    help: 'Time from start to end of an attempt, failed ones included. Algorithms that the scheduler does not know are `other`.',
+    labels: { executor: executorNames, algorithm: 'open' },
+    buckets: attemptBuckets,
   },
   runs: {
     type: 'counter',
@@ -61,53 +156,113 @@ export const engineMetricTable = {
     help: 'Runs that reached a final state.',
     labels: { outcome: finalRunStates },
   },
-  openRuns: { type: 'gauge', name: 'engine_open_runs', help: 'Runs in the memory of this scheduler.' },
-  backlog: { type: 'gauge', name: 'engine_backlog_events', help: 'Events received and not processed yet.' },
-  partitions: {
-    type: 'gauge',
-    name: 'engine_partitions_owned',
-    help: 'Partitions that this scheduler owns.',
+  runTime: {
+    type: 'histogram',
+    name: 'dag_run_duration_seconds',
+    help: 'Time from the acceptance of a run, or of its rerun, to its end.',
+    labels: { outcome: finalRunStates },
+    buckets: runBuckets,
   },
 } as const satisfies MetricTable
 
 /** What the engine reports; durations in milliseconds. */
 export interface EngineMetrics {
-  event(type: EngineEvent['type'] | 'stale' | 'malformed', disposition: EventDisposition): void
+  event(type: EventName, disposition: EventDisposition | 'parked'): void
   batch(events: number, durationMs: number): void
-  published(count: number): void
+  /** A task message that the broker has confirmed. */
+  published(executor: string): void
   /** A stored change of an operator task. */
-  task(task: OperatorTask): void
-  runFinished(head: RunHead): void
+  task(move: TaskMove): void
+  runFinished(head: RunHead, acceptedAt: number): void
+  leaseExpired(): void
+  steppedDown(): void
 }
 
-export function createEngineMetrics(registry: MetricsRegistry): EngineMetrics {
+/** @param algorithms those whose names may become label values, with the executor that runs them by default */
+export function createEngineMetrics(
+  registry: MetricsRegistry,
+  algorithms: readonly Pick<AlgorithmManifest, 'algo_name' | 'executor'>[] = [],
+): EngineMetrics {
   const metrics = registry.register(engineMetricTable)
-  // Looking a child up by its labels costs more than counting.
-  const counters = new Map<string, { inc(): void }>()
-  const counterOf = (event: string, disposition: EventDisposition): { inc(): void } => {
-    const key = `${event}/${disposition}`
-    const known = counters.get(key)
-    if (known !== undefined) return known
-    const counter = metrics.events.labels({ event, disposition })
-    counters.set(key, counter)
-    return counter
-  }
+  const known = new Set(algorithms.map((algorithm) => algorithm.algo_name))
+  for (const { algo_name: algorithm, executor } of algorithms)
+    metrics.runDuration.zero({ executor, algorithm })
+  // Looking a child up by its labels costs more than counting: each is looked up once.
+  const eventOf = remembered((event: string, disposition: string) =>
+    metrics.events.labels({ event, disposition }),
+  )
+  const publishedOf = remembered((executor: string) => metrics.published.labels({ executor }))
+  const finishedOf = remembered((outcome: string) => metrics.finished.labels({ outcome }))
+  const queueWaitOf = remembered((executor: string) => metrics.queueWait.labels({ executor }))
+  const runDurationOf = remembered((executor: string, algorithm: string) =>
+    metrics.runDuration.labels({ executor, algorithm: known.has(algorithm) ? algorithm : other }),
+  )
   return {
-    event: (event, disposition) => counterOf(event, disposition).inc(),
+    event: (event, disposition) => eventOf(event, disposition).inc(),
     batch: (events, durationMs) => {
       metrics.batchSize.observe(events)
-      metrics.batches.observe(durationMs / 1_000)
+      metrics.ticks.observe(durationMs / 1_000)
     },
-    published: (count) => metrics.published.inc(count),
-    task: (task) => {
-      if (task.state === 'retry_wait') metrics.retries.inc({ reason: task.error?.code ?? 'unknown' })
-      if (!isFinalTaskState(task.state)) return
-      metrics.finished.inc({ outcome: task.state })
-      if (task.startedAt === null || task.finishedAt === null) return
-      // Two machines' clocks: a start may seem to lie before the dispatch, or after the end.
-      metrics.runDuration.observe(Math.max(0, task.finishedAt - task.startedAt) / 1_000)
-      if (task.readyAt !== null) metrics.queueWait.observe(Math.max(0, task.startedAt - task.readyAt) / 1_000)
+    published: (executor) => publishedOf(executor).inc(),
+    task: ({ operator, before, after, at }) => {
+      const { executor, algoName } = operator
+      const { startedAt, readyAt } = after
+      if (startedAt !== null && before.startedAt === null && readyAt !== null)
+        queueWaitOf(executor).observe(seconds(startedAt - readyAt))
+      if (startedAt !== null && isInFlightTaskState(before.state) && !isInFlightTaskState(after.state))
+        runDurationOf(executor, algoName).observe(seconds((after.finishedAt ?? at) - startedAt))
+      if (after.state === 'retry_wait' && before.state !== 'retry_wait') {
+        const code = after.error?.code ?? other
+        metrics.retries.inc({ reason: retryReasons.includes(code) ? code : other })
+      }
+      if (isFinalTaskState(after.state) && !isFinalTaskState(before.state)) finishedOf(after.state).inc()
     },
-    runFinished: (head) => metrics.runs.inc({ outcome: head.state }),
+    leaseExpired: () => metrics.leasesExpired.inc(),
+    steppedDown: () => metrics.stepDowns.inc(),
+    runFinished: (head, acceptedAt) => {
+      metrics.runs.inc({ outcome: head.state })
+      metrics.runTime.observe({ outcome: head.state }, seconds((head.finishedAt ?? acceptedAt) - acceptedAt))
+    },
+  }
+}
+
+/** Sets the gauges whenever somebody looks. */
+export function reportEngine(
+  registry: MetricsRegistry,
+  engine: { readonly partitions: readonly number[]; readonly load: EngineLoad },
+  clock: Clock,
+): void {
+  const metrics = registry.register(engineMetricTable)
+  registry.onExpose(() => {
+    const { openRuns, backlog, oldestEventAt, waitingSince, databaseAwaySince, unpublished, ...held } =
+      engine.load
+    const owned = new Set(engine.partitions)
+    metrics.openRuns.set(openRuns)
+    metrics.backlog.set(backlog)
+    metrics.outbox.set(unpublished)
+    const now = clock.now()
+    metrics.lag.set(
+      seconds(now - Math.min(oldestEventAt ?? now, waitingSince ?? now, databaseAwaySince ?? now)),
+    )
+    metrics.leases.set(held.leases)
+    metrics.setAside.set(held.setAside)
+    for (let partition = 0; partition < partitionCount; partition++)
+      metrics.isLeader.set({ partition: String(partition) }, Number(owned.has(partition)))
+  })
+}
+
+/** The clocks of two machines differ: a start may seem to lie before the dispatch, or after the end. */
+const seconds = (durationMs: number): number => Math.max(0, durationMs) / 1_000
+
+/** Calls `make` once per combination of arguments. */
+function remembered<Args extends string[], T>(make: (...args: Args) => T): (...args: Args) => T {
+  const made = new Map<string, T>()
+  return (...args) => {
+    const key = args.join('/')
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const value = make(...args)
+    made.set(key, value)
+    return value
   }
 }

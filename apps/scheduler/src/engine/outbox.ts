@@ -29,9 +29,15 @@ export interface OutboxDeps {
 export class Outbox {
   readonly #deps: OutboxDeps
   readonly #publishing = new Set<Promise<void>>()
+  #unconfirmed = 0
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps
+  }
+
+  /** Task messages that are on their way to the broker or wait to be sent again. */
+  get unconfirmed(): number {
+    return this.#unconfirmed
   }
 
   /** `unreadable`: deliveries to be parked with this reason instead of acked. */
@@ -53,10 +59,13 @@ export class Outbox {
 
   async #publish(effects: readonly RunEffect[]): Promise<void> {
     const { dispatcher, cache, clock, logger, metrics, onEvent } = this.#deps
+    const tasks = dispatchesIn(effects)
+    this.#unconfirmed += tasks
     try {
       const { confirmed, unconfirmed, refused } = await dispatcher.carryOut(effects, cache)
+      this.#unconfirmed -= tasks - unconfirmed.length
       for (const { runId, event } of refused) onEvent(runId, event)
-      metrics.published(confirmed.length)
+      for (const { executor } of confirmed) metrics.published(executor)
       if (confirmed.length > 0) clock.after(queuedAfterMs, () => this.#confirm(confirmed))
       if (unconfirmed.length > 0)
         this.#resend(
@@ -94,6 +103,7 @@ export class Outbox {
     clock.after(retryMs, () => {
       broker.opened().then(
         () => {
+          this.#unconfirmed -= dispatchesIn(effects)
           if (!isStopping()) this.publish(effects, [])
         },
         () => {},
@@ -101,3 +111,6 @@ export class Outbox {
     })
   }
 }
+
+const dispatchesIn = (effects: readonly RunEffect[]): number =>
+  effects.reduce((sum, { effect }) => sum + Number(effect.type === 'dispatch'), 0)

@@ -58,6 +58,13 @@ export class SchedulerPeers {
     for (const [name, { at }] of this.#seen) if (now - at > peerTtlMs) this.#seen.delete(name)
     return [...this.#seen.values()].map(({ partitions }) => partitions.length)
   }
+
+  /** The live peer that owns the partition, as it said last; null: none. */
+  ownerOf(partition: number, now: Instant): string | null {
+    for (const [name, { partitions, at }] of this.#seen)
+      if (now - at <= peerTtlMs && partitions.includes(partition)) return name
+    return null
+  }
 }
 
 /**

@@ -16,7 +16,7 @@ export function recoveryEvents(run: Run, brokerIsDurable: boolean): EngineEvent[
   const events: EngineEvent[] = []
   for (const { ordinal, attempt, state } of run.tasks) {
     const isLost = state === 'ready' || (!brokerIsDurable && (state === 'queued' || state === 'running'))
-    if (isLost) events.push({ type: 'message_lost', ordinal, attempt })
+    if (isLost) events.push({ type: 'message_lost', ordinal, attempt, from: state })
   }
   return events
 }

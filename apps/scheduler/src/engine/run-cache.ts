@@ -3,6 +3,7 @@ import {
   isFinalTaskState,
   isInFlightTaskState,
   type DagPlan,
+  type Instant,
   type OperatorTask,
   type OperatorTaskState,
   type Run,
@@ -14,12 +15,16 @@ export interface CachedRun {
   readonly run: Run
   readonly storedTasks: { state: OperatorTaskState; attempt: number }[]
   storedVersion: number
+  /** When the run was asked for, or asked for again; after a takeover in the middle of a rerun, when at first. */
+  acceptedAt: Instant
 }
 
 export interface AttemptPlace {
   readonly runId: string
   readonly ordinal: number
   readonly attempt: number
+  /** Its results are values of its own, not those of an operator. */
+  readonly isPlainTask: boolean
 }
 
 /**
@@ -30,9 +35,15 @@ export class RunCache {
   readonly #runs = new Map<string, CachedRun>()
   readonly #attempts = new Map<string, AttemptPlace>()
   readonly #plans = new Map<string, { plan: DagPlan; users: number }>()
+  #tasks = 0
 
   get size(): number {
     return this.#runs.size
+  }
+
+  /** Operator tasks of all runs together: what the memory is spent on. */
+  get tasks(): number {
+    return this.#tasks
   }
 
   get(runId: string): CachedRun | undefined {
@@ -49,8 +60,10 @@ export class RunCache {
       run: assembleRun(record.head, this.#sharePlan(record), record.tasks),
       storedTasks: record.tasks.map(({ state, attempt }) => ({ state, attempt })),
       storedVersion: record.head.version,
+      acceptedAt: record.head.createdAt,
     }
     this.#runs.set(record.id, cached)
+    this.#tasks += cached.run.tasks.length
     for (const task of record.tasks) this.indexAttempt(record.id, task)
     return cached
   }
@@ -62,8 +75,10 @@ export class RunCache {
       (before.attemptId !== task.attemptId || !isInFlightTaskState(task.state))
     )
       this.#attempts.delete(before.attemptId)
-    if (task.attemptId !== null && isInFlightTaskState(task.state))
-      this.#attempts.set(task.attemptId, { runId, ordinal: task.ordinal, attempt: task.attempt })
+    if (task.attemptId === null || !isInFlightTaskState(task.state)) return
+    const { ordinal, attempt } = task
+    const isPlainTask = this.#runs.get(runId)?.run.plan.operators[ordinal]?.task !== undefined
+    this.#attempts.set(task.attemptId, { runId, ordinal, attempt, isPlainTask })
   }
 
   remove(runId: string): void {
@@ -71,11 +86,20 @@ export class RunCache {
     if (cached === undefined) return
     this.#runs.delete(runId)
     const { head, tasks } = cached.run
+    this.#tasks -= tasks.length
     for (const task of tasks)
       if (task.attemptId !== null && !isFinalTaskState(task.state)) this.#attempts.delete(task.attemptId)
     const key = `${head.dagId}/${head.dagVersion}`
     const shared = this.#plans.get(key)
     if (shared !== undefined && --shared.users === 0) this.#plans.delete(key)
+  }
+
+  /** Some operator task of the partition is `ready`, here or in the database. */
+  hasReady(partition: number): boolean {
+    for (const { run, storedTasks } of this.#runs.values())
+      if (run.head.partition === partition && (run.tasks.some(isReady) || storedTasks.some(isReady)))
+        return true
+    return false
   }
 
   /** Ids of the cached runs of a partition. */
@@ -94,3 +118,5 @@ export class RunCache {
     return shared.plan
   }
 }
+
+const isReady = ({ state }: { readonly state: OperatorTaskState }): boolean => state === 'ready'

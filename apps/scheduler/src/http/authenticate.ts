@@ -1,24 +1,28 @@
-import { AppError } from '@celeriac/core'
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { AppError, isRole, mayUse } from '@celeriac/core'
 import type { IncomingMessage } from 'node:http'
+import type { Authenticator } from '../accounts/authenticator.ts'
+import type { Caller } from '../accounts/caller.ts'
 import type { Access } from './route.ts'
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+/**
+ * The gate of all routes: who calls, or null where nobody need say so. Rejects with AUTH_TOKEN_MISSING or
+ * AUTH_TOKEN_INVALID where the caller is not known, and with AUTH_FORBIDDEN where that one may not pass.
+ * `anyone`: whoever has a token.
+ */
+export type Gate = (request: IncomingMessage, access: Access | 'anyone') => Promise<Caller | null>
 
-/** The gate of all routes: throws AUTH_TOKEN_MISSING or AUTH_TOKEN_INVALID where the request may not pass. */
-export type Gate = (request: IncomingMessage, access: Access) => void
-
-/** Holds the token's digest only. Digests are compared in constant time, so answers do not tell how near a guess was. */
-export function createGate(token: string): Gate {
-  const expected = digest(token)
-  return (request, access) => {
-    if (access === 'public' || (access === 'loopback' && isLoopback(request))) return
-    const [, given] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
-    if (given === undefined) throw new AppError('AUTH_TOKEN_MISSING', 'a bearer token is needed')
-    if (!timingSafeEqual(digest(given), expected))
-      throw new AppError('AUTH_TOKEN_INVALID', 'the bearer token is not known')
+export const createGate =
+  (authenticator: Pick<Authenticator, 'callerOf'>): Gate =>
+  async (request, access) => {
+    if (access === 'public' || (access === 'loopback' && isLoopback(request))) return null
+    const caller = await authenticator.callerOf(request.headers.authorization)
+    const least = isRole(access) ? access : 'viewer'
+    if (access !== 'anyone' && !mayUse(caller, least))
+      throw new AppError('AUTH_FORBIDDEN', 'your role, or the scopes of your token, do not allow this', {
+        details: { needs: least, role: caller.role, scopes: [...caller.scopes] },
+      })
+    return caller
   }
-}
 
 /** By the socket's own address: headers of proxies can be forged. Behind a proxy on this machine, use a token there. */
 function isLoopback(request: IncomingMessage): boolean {

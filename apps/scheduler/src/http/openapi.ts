@@ -1,14 +1,33 @@
-import { errorCodes, type ErrorCode } from '@celeriac/core'
-import { httpSchemas, problemDetailsSchema } from '@celeriac/contracts'
+import { errorCodes, isRole, scopeFor, type ErrorCode } from '@celeriac/core'
+import { httpSchemas } from '@celeriac/contracts'
 import { z } from 'zod'
-import type { AnswerSpec, Route } from './route.ts'
+import { problemForm } from './error-form.ts'
+import { bodyExamples, schemaExamples } from './openapi-examples.ts'
+import { routeTags, type AnswerSpec, type BodyContent, type Route } from './route.ts'
 
 type Json = Record<string, unknown>
 
-/** Codes that any route behind the gate may answer. */
+/** Codes that any route may answer. */
 const codesOfAll: readonly ErrorCode[] = ['INTERNAL_ERROR', 'STORE_UNAVAILABLE']
-const codesOfGate: readonly ErrorCode[] = ['AUTH_TOKEN_MISSING', 'AUTH_TOKEN_INVALID']
-const codesOfBody: readonly ErrorCode[] = ['VALIDATION_BODY_TOO_LARGE', 'VALIDATION_CONTENT_TYPE']
+const codesOfGate: readonly ErrorCode[] = ['AUTH_TOKEN_MISSING', 'AUTH_TOKEN_INVALID', 'AUTH_FORBIDDEN']
+const codesOfBody: readonly ErrorCode[] = [
+  'VALIDATION_BODY_TOO_LARGE',
+  'VALIDATION_BODY_TIMEOUT',
+  'VALIDATION_CONTENT_TYPE',
+]
+
+/** Of routes that take new work in: {@link RouteSpec.takesWork}. */
+const codesOfIntake: readonly ErrorCode[] = ['BROKER_UNAVAILABLE', 'STORE_FULL']
+
+const description = [
+  'Distributed task queue and DAG engine for machine-learning pipelines.',
+  '',
+  'Errors are RFC 9457 problem details (`application/problem+json`) with a stable `code`, but for',
+  'protocols with errors of their own. Every answer bears',
+  '`X-Request-Id`, the one of the request or a new one. Lists are newest first, with a cursor. A path that exists is',
+  '405 with `Allow` for other methods; whatever needs a token is 401 without one, also what does not exist, and 403 with',
+  'one that does not allow it.',
+].join('\n')
 
 /** The OpenAPI 3.1 document of the route table. Schemas are the ones that check requests and (in tests) answers. */
 export function openApiDocument(routes: readonly Route[], version: string): Json {
@@ -19,50 +38,66 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
     info: {
       title: 'Celeriac',
       version,
-      description: 'Distributed task queue and DAG engine for machine-learning pipelines.',
+      description,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    servers: [{ url: '/', description: 'The scheduler that this document was read from' }],
     security: [{ token: [] }],
+    tags: Object.entries(routeTags).map(([name, text]) => ({ name, description: text })),
     paths,
     components: {
-      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'The token of `CELERIAC_API_TOKEN`, one of a login (`POST /api/v1/auth/login`) or an API token (`POST /api/v1/tokens`).',
+        },
+      },
       schemas: componentSchemas(),
+      headers,
     },
   }
 }
+
+const headers = {
+  RequestId: {
+    description: 'Names the request: also in the log of the server, and in `instance` of an error.',
+    schema: { type: 'string' },
+    required: true,
+  },
+  RetryAfter: { description: 'Seconds to wait before another try.', schema: { type: 'integer' } },
+  Challenge: { description: 'The scheme that is expected: `Bearer`.', schema: { type: 'string' } },
+}
+const requestIdHeader = { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } }
 
 function operation(route: Route): Json {
   return {
     operationId: route.operationId,
     tags: [route.tag],
     summary: route.summary,
-    ...(route.access === 'token' ? {} : { security: [] }),
+    ...(route.description === undefined ? {} : { description: route.description }),
+    ...securityOf(route),
     parameters: [
       ...parameters('path', route.params),
       ...parameters('query', route.query),
-      ...Object.entries(route.headers ?? {}).map(([name, { description, schema }]) => ({
+      ...Object.entries(route.headers ?? {}).map(([name, header]) => ({
         name,
         in: 'header',
         required: false,
-        description,
-        schema: inlineSchema(schema),
+        description: header.description,
+        schema: inlineSchema(header.schema),
       })),
     ],
-    ...(route.body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: route.body.required,
-            content: Object.fromEntries(
-              Object.entries(route.body.content).map(([type, schema]) => [
-                type,
-                { schema: bodySchema(schema) },
-              ]),
-            ),
-          },
-        }),
+    ...(route.body === undefined ? {} : { requestBody: requestBody(route.body) }),
     responses: { ...answers(route), ...errorAnswers(route) },
   }
+}
+
+/** `{}`: without a token too. The role and the scope that a token needs have no place of their own in OpenAPI. */
+function securityOf({ access }: Route): Json {
+  if (isRole(access)) return { 'x-least-role': access, 'x-token-scope': scopeFor(access) }
+  return { security: access === 'public' ? [] : [{}, { token: [] }] }
 }
 
 function parameters(place: 'path' | 'query', schema: z.ZodType | undefined): Json[] {
@@ -71,26 +106,69 @@ function parameters(place: 'path' | 'query', schema: z.ZodType | undefined): Jso
     properties?: Record<string, Json>
     required?: string[]
   }
-  return Object.entries(properties).map(([name, property]) => ({
+  return Object.entries(properties).map(([name, { description: text, ...property }]) => ({
     name,
     in: place,
     required: place === 'path' || required.includes(name),
+    description: text,
     schema: property,
   }))
 }
+
+const requestBody = ({ required, content }: NonNullable<Route['body']>): Json => ({
+  required,
+  content: Object.fromEntries(
+    Object.entries(content).map(([type, schema]) => [
+      type,
+      {
+        ...bodySchema(schema),
+        ...(bodyExamples[type] === undefined ? {} : { example: bodyExamples[type] }),
+      },
+    ]),
+  ),
+})
 
 const answers = (route: Route): Json =>
   Object.fromEntries(
     Object.entries(route.answers).map(([status, answer]) => [
       status,
-      { description: answer.description, content: answerContent(answer) },
+      {
+        description: answer.description,
+        headers: {
+          ...requestIdHeader,
+          ...errorHeaders[status],
+          ...(answer.location === undefined
+            ? {}
+            : { Location: { description: answer.location, schema: { type: 'string' }, required: true } }),
+        },
+        ...answerContent(answer),
+      },
     ]),
   )
 
-const answerContent = (answer: AnswerSpec): Json => ({
-  [answer.contentType ?? 'application/json']: {
-    schema: answer.schema === undefined ? {} : reference(answer.schema),
-  },
+function answerContent({ schema, contentType, binaryType, events }: AnswerSpec): Json {
+  if (schema === undefined && contentType === undefined) return {}
+  const described = schema === undefined ? { type: 'string' } : reference(schema)
+  return {
+    content: {
+      [contentType ?? 'application/json']: { schema: events === undefined ? described : eventSchema(events) },
+      ...(binaryType === undefined ? {} : { [binaryType]: {} }),
+    },
+  }
+}
+
+/** Of each event. OpenAPI 3.2 calls it `itemSchema`; before that, tools read it here. */
+const eventSchema = (events: NonNullable<AnswerSpec['events']>): Json => ({
+  description: 'Each event. Its data is JSON.',
+  oneOf: Object.entries(events).map(([event, data]) => ({
+    type: 'object',
+    properties: {
+      event: { const: event },
+      id: { type: 'string', description: 'Send the last one back as `Last-Event-ID`.' },
+      data: { type: 'string', contentMediaType: 'application/json', contentSchema: reference(data) },
+    },
+    required: ['event', 'id', 'data'],
+  })),
 })
 
 /** Errors by status, each with the codes that it may carry. */
@@ -101,10 +179,12 @@ function errorAnswers(route: Route): Json {
     ...(route.access === 'public' ? [] : codesOfGate),
     ...(takesInput ? (['VALIDATION_BODY_INVALID'] as const) : []),
     ...(route.body === undefined ? [] : codesOfBody),
+    ...(route.takesWork === true ? codesOfIntake : []),
     ...codesOfAll,
   ])
   const byStatus: Record<string, ErrorCode[]> = {}
-  for (const code of [...codes].toSorted()) (byStatus[errorCodes[code].status] ??= []).push(code)
+  const form = route.errorForm ?? problemForm
+  for (const code of [...codes].toSorted()) (byStatus[form.statusOf(code)] ??= []).push(code)
   const own = new Set(Object.keys(route.answers))
   return Object.fromEntries(
     Object.entries(byStatus)
@@ -113,10 +193,18 @@ function errorAnswers(route: Route): Json {
         status,
         {
           description: list.map((code) => `\`${code}\`: ${errorCodes[code].meaning}`).join('\n\n'),
-          content: { 'application/problem+json': { schema: reference(problemDetailsSchema) } },
+          headers: { ...requestIdHeader, ...errorHeaders[status] },
+          content: { [form.contentType]: { schema: reference(form.schema) } },
         },
       ]),
   )
+}
+
+const errorHeaders: Readonly<Record<string, Json>> = {
+  401: { 'WWW-Authenticate': { $ref: '#/components/headers/Challenge' } },
+  429: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } },
+  503: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } },
+  507: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } },
 }
 
 const refPrefix = '#/components/schemas/'
@@ -126,10 +214,17 @@ function reference(schema: z.ZodType): Json {
   return id === undefined ? inlineSchema(schema) : { $ref: `${refPrefix}${id}` }
 }
 
-function bodySchema(schema: z.ZodType | 'text' | 'binary'): Json {
-  if (schema === 'text') return { type: 'string' }
-  if (schema === 'binary') return { type: 'string', contentEncoding: 'binary' }
-  return reference(schema)
+/** A body of bytes has no schema: so OpenAPI 3.1 wants it. */
+function bodySchema(content: BodyContent): Json {
+  if (content === 'any') return {}
+  return { schema: content === 'file' ? fileForm : reference(content) }
+}
+
+const fileForm = {
+  type: 'object',
+  properties: { file: { contentMediaType: 'application/octet-stream' } },
+  required: ['file'],
+  description: 'A form with exactly one file part, of any name; its fields are ignored.',
 }
 
 /** What a client may send, where that is more than what the server then sees (coerced numbers, defaults). */
@@ -145,6 +240,9 @@ function componentSchemas(): Json {
     uri: (id) => `${refPrefix}${id}`,
   })
   return Object.fromEntries(
-    Object.entries(schemas).map(([id, { $schema: _dialect, $id: _id, ...schema }]) => [id, schema]),
+    Object.entries(schemas).map(([id, { $schema: _dialect, $id: _id, ...schema }]) => [
+      id,
+      { ...schema, ...(schemaExamples[id] === undefined ? {} : { examples: [schemaExamples[id]] }) },
+    ]),
   )
 }

@@ -1,14 +1,9 @@
-import {
-  AppError,
-  partitionOf,
-  type Broker,
-  type DagVersionRecord,
-  type RunHead,
-  type Store,
-} from '@celeriac/core'
-import { encodeEngineMessage, type AlgorithmCatalog } from '@celeriac/contracts'
+import { AppError, type Broker, type DagVersionRecord, type RunHead, type Store } from '@celeriac/core'
+import type { AlgorithmCatalog } from '@celeriac/contracts'
 import type { Topology } from '@celeriac/broker'
 import type { Logger } from '@celeriac/runtime'
+import type { Admission } from './admission.ts'
+import { announceRun } from './announce-run.ts'
 import { pinDatasets } from './dataset-pins.ts'
 
 export interface SubmissionDeps {
@@ -18,6 +13,7 @@ export interface SubmissionDeps {
   readonly algorithms: AlgorithmCatalog
   readonly logger: Logger
   readonly newId: () => string
+  readonly admission: Pick<Admission, 'gate' | 'kick'>
 }
 
 export interface Submission {
@@ -30,36 +26,25 @@ export interface Submission {
 /**
  * Creates a run of a registered DAG version and announces it. The announcement only saves time: the run's row is its
  * own outbox, found by the owner of the partition within a second, so a publish that fails is not the caller's
- * business. Throws VALIDATION_DATASET_MISSING, CONFLICT_IDEMPOTENCY_KEY, STORE_UNAVAILABLE.
+ * business. Throws VALIDATION_DATASET_MISSING, CONFLICT_IDEMPOTENCY_KEY, LIMIT_OPEN_RUNS, STORE_UNAVAILABLE.
  */
 export async function submitRun(
   submission: Submission,
   deps: SubmissionDeps,
 ): Promise<{ readonly head: RunHead; readonly isNew: boolean }> {
   const { dag, idempotencyKey } = submission
-  const { head, isNew } = await deps.store.createRun({
+  const { head, isNew, isAdmitted } = await deps.store.createRun({
     id: deps.newId(),
     dagId: dag.dagId,
     dagVersion: dag.version,
     datasets: await pinDatasets(dag.plan, deps),
     idempotencyKey,
+    gate: deps.admission.gate(),
   })
-  if (isNew) announce(head, deps)
-  else requireSameRequest(head, submission)
+  if (!isAdmitted) deps.admission.kick()
+  else if (isNew) announceRun(head.id, deps)
+  if (!isNew) requireSameRequest(head, submission)
   return { head, isNew }
-}
-
-function announce(head: RunHead, { broker, topology, logger }: SubmissionDeps): void {
-  const message = encodeEngineMessage(
-    { event: 'run.created', run_id: head.id },
-    topology.eventQueue(partitionOf(head.id)),
-  )
-  broker.publish([message]).then(
-    ([outcome]) => {
-      if (outcome !== 'confirmed') logger.warn({ run_id: head.id, outcome }, 'run was not announced')
-    },
-    (error: unknown) => logger.warn({ run_id: head.id, err: error }, 'run was not announced'),
-  )
 }
 
 /** The key stands for the run it made. The same request asks for the same DAG; any other is a mistake of the caller. */

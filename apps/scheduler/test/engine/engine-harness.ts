@@ -1,21 +1,43 @@
-import { buildTopology, createMemoryBroker, createMemoryServer } from '@celeriac/broker'
+import {
+  buildTopology,
+  createAmqpBroker,
+  createMemoryBroker,
+  createMemoryServer,
+  type Topology,
+} from '@celeriac/broker'
 import { encodeEngineMessage } from '@celeriac/contracts'
 import {
   defaultRetryPolicy,
   partitionOf,
   type Broker,
+  type Clock,
   type DagPlan,
   type PlanOperator,
   type RunRecord,
   type Store,
 } from '@celeriac/core'
-import { artifactLayout, createMetrics, newId, silentLogger, systemClock } from '@celeriac/runtime'
+import {
+  artifactLayout,
+  createMetrics,
+  newId,
+  silentLogger,
+  systemClock,
+  type MetricsRegistry,
+} from '@celeriac/runtime'
 import { createPgStore } from '@celeriac/store'
 import { createTaskWorker, type TaskWorker } from '@celeriac/tasks'
-import { createTestDatabase, ScriptedExecutor, type Script, type TestDatabase } from '@celeriac/testkit'
+import {
+  createTestDatabase,
+  ScriptedExecutor,
+  useTestRabbit,
+  type Script,
+  type TestDatabase,
+  type TestRabbit,
+} from '@celeriac/testkit'
 import { expect } from 'vitest'
 import { createEngineMetrics, Engine } from '../../src/index.ts'
 import { UndeliveredConsumer } from '../../src/engine/undelivered-consumer.ts'
+import { WorkerRegistry } from '../../src/engine/worker-registry.ts'
 
 export const topology = buildTopology()
 
@@ -43,47 +65,106 @@ export function planOf(
   return { operators }
 }
 
-/** Schedulers and workers in one process, on PostgreSQL and the in-memory broker, each with a connection of its own. */
+function withEventDeliveryLimit(topology: Topology, deliveryLimit?: number): Topology {
+  if (deliveryLimit === undefined) return topology
+  const isEventQueue = ({ name }: { readonly name: string }): boolean => name.includes('celeriac.events.')
+  const queues = topology.queues.map((queue) => (isEventQueue(queue) ? { ...queue, deliveryLimit } : queue))
+  return { ...topology, queues }
+}
+
+export interface EngineOptions {
+  readonly clock?: Clock
+  readonly maxLoadedTasks?: number
+  /** As if the broker in memory outlived its process: there are peers, and nothing is sent anew at a takeover. */
+  readonly isDurable?: boolean
+  /** Where a test reads what the engine counts. */
+  readonly registry?: MetricsRegistry
+}
+
+/**
+ * Schedulers and workers in one process, on PostgreSQL and the in-memory broker or RabbitMQ, each with a connection of its
+ * own.
+ */
 export class EngineHarness {
   readonly server = createMemoryServer({ topology, clock: systemClock })
   readonly store: Store
+  readonly topology: Topology
   readonly #database: TestDatabase
+  readonly #rabbit: TestRabbit | null
   readonly #closing: (() => Promise<void>)[] = []
   client!: Broker
 
-  private constructor(database: TestDatabase) {
+  private constructor(database: TestDatabase, rabbit: TestRabbit | null, eventDeliveryLimit?: number) {
     this.#database = database
+    this.#rabbit = rabbit
+    this.topology = withEventDeliveryLimit(rabbit?.topology ?? topology, eventDeliveryLimit)
     this.store = createPgStore({ url: database.url })
   }
 
-  static async create(): Promise<EngineHarness> {
-    const harness = new EngineHarness(await createTestDatabase())
+  /** @param options `eventDeliveryLimit`: of the event queues on RabbitMQ, which have none before version 4. */
+  static async create(
+    options: {
+      readonly broker: 'memory' | 'rabbit'
+      readonly eventDeliveryLimit?: number
+      /** One that a test has filled. @default a new one */
+      readonly database?: TestDatabase
+    } = { broker: 'memory' },
+  ): Promise<EngineHarness> {
+    const rabbit = options.broker === 'rabbit' ? await useTestRabbit() : null
+    const harness = new EngineHarness(
+      options.database ?? (await createTestDatabase()),
+      rabbit,
+      options.eventDeliveryLimit,
+    )
     await harness.store.start()
     harness.client = await harness.connect()
     return harness
   }
 
   async connect(): Promise<Broker> {
-    const broker = createMemoryBroker({ server: this.server, logger: silentLogger() })
+    const logger = silentLogger()
+    const broker =
+      this.#rabbit === null
+        ? createMemoryBroker({ server: this.server, logger })
+        : createAmqpBroker({ url: this.#rabbit.url, topology: this.topology, name: 'test', logger })
     await broker.start()
     this.#closing.unshift(() => broker.stop())
     return broker
+  }
+
+  /** Runs SQL beside the store. */
+  sql<Row extends object>(text: string, params?: readonly unknown[]): Promise<Row[]> {
+    return this.#database.sql<Row>(text, params)
+  }
+
+  /** One with connections and plans of its own, as that of another process. */
+  async anotherStore(): Promise<Store> {
+    const store = createPgStore({ url: this.#database.url })
+    await store.start()
+    this.#closing.push(() => store.stop())
+    return store
   }
 
   /** `store` stands in front of the real one where a test wants faults. */
   async startEngine(
     name: string,
     store: Store = this.store,
-  ): Promise<{ engine: Engine; broker: Broker; stop: () => Promise<void> }> {
+    { clock = systemClock, isDurable = false, registry, ...more }: EngineOptions = {},
+  ): Promise<{ engine: Engine; broker: Broker; workers: WorkerRegistry; stop: () => Promise<void> }> {
     const broker = await this.connect()
-    const deps = { store, broker, topology, clock: systemClock, logger: silentLogger(), name }
+    if (isDurable) Object.defineProperty(broker, 'isDurable', { value: true })
+    const deps = { store, broker, topology: this.topology, clock, logger: silentLogger(), name }
+    const workers = new WorkerRegistry({ ...deps, onLeases: (event) => engine.workerHeard(event) })
     const engine = new Engine({
       ...deps,
+      ...more,
+      workers,
       artifacts: artifactLayout('file:///artifacts'),
-      metrics: createEngineMetrics(createMetrics({ processMetrics: false })),
+      metrics: createEngineMetrics(registry ?? createMetrics({ processMetrics: false })),
       random: Math.random,
     })
     const undelivered = new UndeliveredConsumer(deps)
+    await workers.start()
     await undelivered.start()
     await engine.start()
     const stop = async (): Promise<void> => {
@@ -91,7 +172,21 @@ export class EngineHarness {
       await engine.stop()
     }
     this.#closing.unshift(stop)
-    return { engine, broker, stop }
+    return { engine, broker, workers, stop }
+  }
+
+  /** What a scheduler has beside its engine, alone. */
+  async startUndelivered(name: string): Promise<{ stop: () => Promise<void> }> {
+    const broker = await this.connect()
+    const deps = { broker, topology: this.topology, clock: systemClock, logger: silentLogger(), name }
+    const undelivered = new UndeliveredConsumer(deps)
+    await undelivered.start()
+    const stop = async (): Promise<void> => {
+      await undelivered.stop()
+      await broker.stop()
+    }
+    this.#closing.unshift(stop)
+    return { stop }
   }
 
   async startWorker(
@@ -102,8 +197,8 @@ export class EngineHarness {
     const executor = new ScriptedExecutor(script)
     const worker = createTaskWorker({
       broker,
-      topology,
-      executors: new Map([[topology.executorQueue('local'), executor]]),
+      topology: this.topology,
+      executors: new Map([[this.topology.executorQueue('local'), executor]]),
       concurrency,
       nodeName: `w-${newId().slice(-6)}@test`,
       logger: silentLogger(),
@@ -113,8 +208,13 @@ export class EngineHarness {
     return { worker, executor }
   }
 
-  /** Stores a run; announces it unless told otherwise. */
-  async submit(plan: DagPlan, { announce = true } = {}): Promise<string> {
+  /** Stores a run, of any partition unless told otherwise; announces it unless told otherwise. */
+  async submit(
+    plan: DagPlan,
+    { announce = true, partition }: { readonly announce?: boolean; readonly partition?: number } = {},
+  ): Promise<string> {
+    let id = newId()
+    while (partition !== undefined && partitionOf(id) !== partition) id = newId()
     const content = newId()
     const { version } = await this.store.registerDag({
       name: `dag-${content}`,
@@ -124,7 +224,7 @@ export class EngineHarness {
       contentHash: content,
     })
     const { head } = await this.store.createRun({
-      id: newId(),
+      id,
       dagId: version.dagId,
       dagVersion: version.version,
       datasets: {},
@@ -136,7 +236,7 @@ export class EngineHarness {
 
   async tell(message: Parameters<typeof encodeEngineMessage>[0] & { run_id: string }): Promise<void> {
     await this.client.publish([
-      encodeEngineMessage(message, topology.eventQueue(partitionOf(message.run_id))),
+      encodeEngineMessage(message, this.topology.eventQueue(partitionOf(message.run_id))),
     ])
   }
 
@@ -156,5 +256,6 @@ export class EngineHarness {
     for (const close of this.#closing) await close()
     await this.store.stop()
     await this.#database.drop()
+    await this.#rabbit?.close()
   }
 }

@@ -33,10 +33,7 @@ function aGate(): { open: () => void; passed: Promise<void> } {
 /** Stored runs, all of one partition. */
 async function submitTo(partition: number, count: number): Promise<string[]> {
   const runs: string[] = []
-  while (runs.length < count) {
-    const runId = await harness.submit(chain, { announce: false })
-    if (partitionOf(runId) === partition) runs.push(runId)
-  }
+  while (runs.length < count) runs.push(await harness.submit(chain, { announce: false, partition }))
   for (const run_id of runs) await harness.tell({ event: 'run.created', run_id })
   return runs
 }

@@ -3,7 +3,7 @@ import { partitionOf, type Delivery, type OutgoingMessage } from '@celeriac/core
 import { expect, test } from 'vitest'
 import { readIncoming } from '../../src/engine/incoming.ts'
 
-const place = { runId: 'run-1', ordinal: 3, attempt: 2 }
+const place = { runId: 'run-1', ordinal: 3, attempt: 2, isPlainTask: false }
 const find = (id: string) => (id === 'task-1' ? place : undefined)
 const runner = { worker: 'w1', startedAt: 5 }
 
@@ -24,7 +24,7 @@ test('results of an attempt in flight become events of its operator task', () =>
   expect(read(encodeStarted('task-1', 'q', runner))).toEqual({
     kind: 'attempt',
     place,
-    event: { type: 'started', ordinal: 3, attempt: 2, worker: 'w1', startedAt: 5 },
+    event: { type: 'started', ordinal: 3, attempt: 2, worker: 'w1', startedAt: 5, isLeased: false },
   })
   expect(read(encodeProgress('task-1', 'q', runner, { current: 1, total: 2, message: 'm' }))).toMatchObject({
     event: { type: 'progressed', progress: { current: 1, total: 2, message: 'm' } },
@@ -155,4 +155,44 @@ test('engine messages name their run; one of another partition is malformed', ()
     encodeEngineMessage({ event: 'partition.probe', partition: 1, sender: 's' }, 'q', 1_000),
   )
   expect(readIncoming(probe, 1, find)).toEqual({ kind: 'probe' })
+})
+
+test('a plain task in flight ends by its result or by its callback, and an operator never by a callback', () => {
+  const plain = { ...place, isPlainTask: true }
+  const inFlight = (id: string) => (id === 'task-1' ? plain : id === 'operator-1' ? place : undefined)
+  const read = (body: object, headers: Delivery['headers'] = {}) => {
+    const bytes = new TextEncoder().encode(JSON.stringify(body))
+    return readIncoming(delivered({ exchange: '', routingKey: 'q', headers, body: bytes }), 0, inFlight)
+  }
+  const callback = (id: string, name = 'celeriac.task_succeeded') =>
+    read([[42], { task_id: id }, {}], { task: name, parent_id: id })
+  const ended = { type: 'succeeded', ordinal: 3, attempt: 2, result: { returned: { value: 42 } } }
+  expect(read({ task_id: 'task-1', status: 'SUCCESS', result: 42 })).toMatchObject({ event: ended })
+  expect(callback('task-1')).toMatchObject({ kind: 'attempt', place: plain, event: ended })
+  expect(callback('task-1', 'celeriac.task_failed')).toMatchObject({
+    event: { type: 'failed', retryable: true },
+  })
+  expect(callback('operator-1')).toEqual({ kind: 'stale' })
+  expect(callback('over')).toEqual({ kind: 'stale' })
+  expect(read({ task_id: 'task-1', status: 'UPLOADING', result: null })).toEqual({ kind: 'stale' })
+})
+
+test('what a plain task answers in another serializer than JSON is left to its callback', () => {
+  const inFlight = (id: string) =>
+    id === 'task-1' ? { ...place, isPlainTask: true } : id === 'operator-1' ? place : undefined
+  const pickled = (correlationId: string) =>
+    readIncoming(
+      delivered({
+        exchange: '',
+        routingKey: 'q',
+        correlationId,
+        contentType: 'application/x-python-serialize',
+        body: new Uint8Array([0x80, 4, 0x95]),
+      }),
+      0,
+      inFlight,
+    )
+  expect(pickled('task-1')).toEqual({ kind: 'stale' })
+  expect(pickled('over')).toEqual({ kind: 'stale' })
+  expect(pickled('operator-1')).toMatchObject({ event: { type: 'failed', retryable: false } })
 })

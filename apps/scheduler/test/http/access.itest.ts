@@ -1,9 +1,10 @@
-import { AppError } from '@celeriac/core'
+import { AppError, isRole } from '@celeriac/core'
 import { problemDetailsSchema } from '@celeriac/contracts'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { routes } from '../../src/http/routes/index.ts'
 import { chainDocument, startApi, token, type Harness, type RequestBody } from './api-harness.ts'
+import { raw } from './raw-request.ts'
 
 let api: Harness
 beforeAll(async () => {
@@ -11,34 +12,17 @@ beforeAll(async () => {
 })
 afterAll(() => api.close())
 
-const samplePath = (path: string): string =>
-  path
-    .replaceAll('{port}', '0')
-    .replaceAll('{version}', '1')
-    .replaceAll(/\{\w+\}/g, '1')
-const guarded = routes.filter((route) => route.access === 'token')
-
-test.each(guarded.map((route) => [route.method.toUpperCase(), route.path]))(
-  '%s %s wants a token, and the right one',
-  async (method, path) => {
-    const missing = await api.call(method, samplePath(path), { token: null })
-    expect([missing.status, missing.body.code]).toEqual([401, 'AUTH_TOKEN_MISSING'])
-    expect(missing.headers.get('www-authenticate')).toMatch(/^Bearer/)
-    for (const wrong of ['nonsense', `${token}x`, token.slice(0, -1)]) {
-      const answer = await api.call(method, samplePath(path), { token: wrong })
-      expect([answer.status, answer.body.code]).toEqual([401, 'AUTH_TOKEN_INVALID'])
-    }
-    const right = await api.call(method, samplePath(path))
-    expect(right.status).not.toBe(401)
-    expect(right.status).toBeLessThan(500)
-    if (right.status >= 400) problemDetailsSchema.parse(right.body)
-  },
-)
-
-test('only health is public, and metrics on this machine', () => {
-  expect(
-    routes.filter((route) => route.access !== 'token').map((route) => [route.path, route.access]),
-  ).toEqual([
+test('only health and logging in are public, and metrics on this machine', () => {
+  expect(routes.filter((route) => !isRole(route.access)).map((route) => [route.path, route.access])).toEqual([
+    ['/v2/health/live', 'public'],
+    ['/v2/health/ready', 'public'],
+    ['/ping', 'public'],
+    ['/health', 'public'],
+    ['/version', 'public'],
+    ['/api/v1/auth/register', 'public'],
+    ['/api/v1/auth/login', 'public'],
+    ['/api/auth/register', 'public'],
+    ['/api/auth/login_extend', 'public'],
     ['/healthz', 'public'],
     ['/readyz', 'public'],
     ['/metrics', 'loopback'],
@@ -79,9 +63,42 @@ test.each([
   expect((await api.call('GET', path, { token: null })).status).toBe(401)
 })
 
-test('a known path with another method is 404 too', async () => {
-  expect((await api.call('DELETE', '/api/v1/runs')).status).toBe(404)
-  expect((await api.call('PUT', '/api/v1/datasets/1')).status).toBe(404)
+test.each([
+  ['DELETE', '/api/v1/runs', 'POST, GET, HEAD, OPTIONS'],
+  ['PUT', '/api/v1/datasets/1', 'GET, HEAD, OPTIONS'],
+  ['PATCH', '/api/v1/runs/1/cancel', 'POST, OPTIONS'],
+  ['PUT', '/api/v1/dags/validate', 'POST, OPTIONS'],
+  ['POST', '/api/openapi.json', 'GET, HEAD, OPTIONS'],
+  ['TRACE', '/healthz', 'GET, HEAD, OPTIONS'],
+])('%s on the known path %s is 405 with the methods that it has', async (method, path, allow) => {
+  const answer = await raw(api, `${method} ${path} HTTP/1.1`, { authorization: `Bearer ${token}` })
+  expect(answer.status).toBe(405)
+  expect(answer.headers['allow']).toBe(allow)
+  expect(problemDetailsSchema.parse(JSON.parse(answer.body)).code).toBe('NOT_FOUND_METHOD')
+})
+
+test('which methods a path has is told only to those who have a token', async () => {
+  const missing = await api.call('DELETE', '/api/v1/runs', { token: null })
+  expect([missing.status, missing.headers.get('allow')]).toEqual([401, null])
+  const asked = await api.call('OPTIONS', '/api/v1/runs')
+  expect([asked.status, asked.headers.get('allow'), asked.body]).toEqual([
+    204,
+    'POST, GET, HEAD, OPTIONS',
+    '',
+  ])
+  expect((await api.call('OPTIONS', '/api/v1/runs', { token: null })).status).toBe(401)
+  expect((await api.call('OPTIONS', '/healthz', { token: null })).status).toBe(204)
+  expect((await api.call('OPTIONS', '/api/v1/nothing')).status).toBe(404)
+})
+
+test('HEAD is GET without the body', async () => {
+  for (const path of ['/api/v1/runs', '/healthz', '/api/openapi.json']) {
+    const { status, body, headers } = await api.call('HEAD', path)
+    expect([status, body]).toEqual([200, ''])
+    expect(headers.get('content-type')).toMatch(/^application\/json/)
+  }
+  expect((await api.call('HEAD', '/api/v1/runs', { token: null })).status).toBe(401)
+  expect((await api.call('HEAD', '/api/v1/runs/1')).status).toBe(404)
 })
 
 test('broken percent-encoding is the sender’s fault', async () => {

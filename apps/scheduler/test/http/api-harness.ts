@@ -1,5 +1,5 @@
 import { buildTopology, createMemoryBroker } from '@celeriac/broker'
-import { decodeEngineMessage, problemDetailsSchema, type EngineMessage } from '@celeriac/contracts'
+import { decodeEngineMessage, type EngineMessage } from '@celeriac/contracts'
 import {
   advance,
   applyAdvance,
@@ -17,21 +17,36 @@ import {
   artifactLayout,
   builtinAlgorithmsDir,
   createLogger,
+  createMetrics,
+  createSteadyClock,
   fileUrlOf,
   loadAlgorithms,
   newId,
+  startHttpServer,
   systemClock,
 } from '@celeriac/runtime'
 import { createPgliteStore } from '@celeriac/store'
+import { copyEmbeddedDatabase } from '@celeriac/testkit'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Accounts } from '../../src/accounts/accounts.ts'
+import { PasswordHasher } from '../../src/accounts/password-hasher.ts'
+import { retentionMetricTable } from '../../src/housekeeping/retention-metrics.ts'
+import { keepAll } from '../../src/housekeeping/retention-policy.ts'
+import { Retention } from '../../src/housekeeping/retention.ts'
 import { createApi } from '../../src/http/api.ts'
 import type { ApiDeps } from '../../src/http/api-deps.ts'
+import { problemForm } from '../../src/http/error-form.ts'
+import { routesByPath } from '../../src/http/methods.ts'
 import { routes } from '../../src/http/routes/index.ts'
-import { startHttpServer } from '../../src/http/server.ts'
+import { LiveFeed } from '../../src/live/live-feed.ts'
+import { LivePublisher } from '../../src/live/live-publisher.ts'
 
 export const token = 'the-token-of-this-test'
+
+/** Of a thousandth of the real cost. */
+export const cheapHasher = (): PasswordHasher => new PasswordHasher({ log2N: 7, r: 8, p: 1 })
 
 export interface Harness {
   readonly url: string
@@ -66,26 +81,73 @@ export interface Answer {
 export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Harness> {
   const directory = await mkdtemp(join(tmpdir(), 'celeriac-api-'))
   const topology = buildTopology()
-  // A store that is given belongs to whoever gave it: starting one takes seconds.
-  const ownStore = overrides.store === undefined ? createPgliteStore({ dataDir: 'memory://' }) : null
+  const dataDir = `${directory}-database`
+  // A store that is given belongs to whoever gave it.
+  if (overrides.store === undefined) await copyEmbeddedDatabase(dataDir)
+  const ownStore = overrides.store === undefined ? createPgliteStore({ dataDir }) : null
   const store = overrides.store ?? ownStore!
   const broker = createMemoryBroker({ topology, clock: systemClock })
   await ownStore?.start()
   await broker.start()
-  const engine = new TinyEngine(store, broker, systemClock)
+  const logger = createLogger({ service: 'test', level: 'silent' })
+  const publisher = new LivePublisher({ broker, topology, clock: systemClock, logger })
+  const live = new LiveFeed({
+    broker,
+    topology,
+    clock: systemClock,
+    logger,
+    name: 'test',
+    onWatched: (runIds) => publisher.watched(runIds),
+  })
+  if (overrides.broker === undefined && overrides.live === undefined) await live.start()
+  const engine = new TinyEngine({ store, broker, clock: systemClock, publisher })
+  const artifacts = artifactLayout(fileUrlOf(join(directory, 'artifacts')))
+  const retention = new Retention({
+    store,
+    artifacts,
+    clock: createSteadyClock(),
+    logger,
+    metrics: createMetrics({ processMetrics: false }).register(retentionMetricTable),
+    policy: keepAll,
+    name: 'test',
+    pauseMs: 0,
+  })
   const deps: ApiDeps = {
     store,
     broker,
     topology,
+    retention,
     algorithms: await loadAlgorithms([builtinAlgorithmsDir()]),
-    artifacts: artifactLayout(fileUrlOf(join(directory, 'artifacts'))),
-    logger: createLogger({ service: 'test', level: 'silent' }),
+    artifacts,
+    logger,
+    live,
     clock: systemClock,
     newId,
-    token,
+    accounts: new Accounts({
+      store,
+      clock: systemClock,
+      newId,
+      logger,
+      token,
+      isRegistrationOpen: true,
+      hasher: cheapHasher(),
+    }),
     version: '0.0.0-test',
     workers: () => [],
     readiness: () => Promise.resolve({ ready: true, checks: { database: 'ok' } }),
+    intake: { require: () => Promise.resolve(), take: (work) => work(), watch: (work) => work },
+    admission: {
+      gate: () => ({ maxOpenRuns: null, maxOpenRunsPerDag: null, isAdmitted: true }),
+      kick: () => undefined,
+    },
+    explain: {
+      maxActiveRuns: null,
+      partitionOf: () => ({ owner: 'scheduler-test', load: null, isSetAside: false }),
+      leaseOf: () => null,
+      consumersOf: () => [],
+      workerSeenAt: () => null,
+      canHear: () => true,
+    },
     metrics: { contentType: 'text/plain; version=0.0.4', metrics: () => Promise.resolve('up 1\n') },
     ...overrides,
   }
@@ -99,10 +161,14 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Harnes
     deps,
     call: (method, path, options = {}) => call(server.url, method, path, options),
     async close() {
+      live.close()
       await server.stop()
+      await retention.stop()
+      await publisher.stop()
       await broker.stop()
       await ownStore?.stop()
       await rm(directory, { recursive: true, force: true })
+      await rm(dataDir, { recursive: true, force: true })
     },
   }
 }
@@ -119,24 +185,23 @@ async function call(url: string, method: string, path: string, options: CallOpti
     ...(options.body === undefined ? {} : { body: options.body, duplex: 'half' }),
   } as RequestInit)
   const text = await response.text()
-  const isJson = /json/.test(response.headers.get('content-type') ?? '')
+  const isJson = text !== '' && /json/.test(response.headers.get('content-type') ?? '')
   const body: unknown = isJson ? JSON.parse(text) : text
   checkAnswer(method, path, response.status, body)
   return { status: response.status, headers: response.headers, body }
 }
 
+const routesOf = routesByPath(routes)
+
 /** Every answer of every test fits what the route table, and so the OpenAPI document, says about it. */
 function checkAnswer(method: string, path: string, status: number, body: unknown): void {
+  if (method === 'HEAD' || method === 'OPTIONS') return
+  const found = routesOf(path.split('?')[0] ?? '')
   if (status >= 400 && status !== 503) {
-    problemDetailsSchema.parse(body)
+    ;(found[0]?.errorForm ?? problemForm).schema.parse(body)
     return
   }
-  const pathname = path.split('?')[0] ?? ''
-  const route = routes.find(
-    (candidate) =>
-      candidate.method === method.toLowerCase() &&
-      new RegExp(`^${candidate.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(pathname),
-  )
+  const route = found.find((candidate) => candidate.method === method.toLowerCase())
   if (route === undefined) return
   const answer = route.answers[status]
   if (answer === undefined && status !== 503)
@@ -166,12 +231,14 @@ export class TinyEngine {
   readonly #store: Store
   readonly #broker: Broker
   readonly #clock: Clock
+  readonly #publisher: LivePublisher
   readonly #epochs = new Map<number, number>()
 
-  constructor(store: Store, broker: Broker, clock: Clock) {
-    this.#store = store
-    this.#broker = broker
-    this.#clock = clock
+  constructor(deps: { store: Store; broker: Broker; clock: Clock; publisher: LivePublisher }) {
+    this.#store = deps.store
+    this.#broker = deps.broker
+    this.#clock = deps.clock
+    this.#publisher = deps.publisher
   }
 
   /** Starts to consume; until then messages stay in their queues. */
@@ -235,6 +302,7 @@ export class TinyEngine {
       }),
     })
     if (outcome.kind !== 'committed') throw new Error(`not committed: ${outcome.kind}`)
+    this.#publisher.committed([{ head: run.head, plan: run.plan, tasks: decision.tasks }])
   }
 
   /** Plays the worker: the operator's current attempt succeeds. */

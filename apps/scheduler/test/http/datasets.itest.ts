@@ -146,10 +146,15 @@ test('a form needs exactly one file', async () => {
   expect([cut.status, cut.body.code]).toEqual([400, 'VALIDATION_BODY_INVALID'])
 })
 
-test('Parquet is recognised by its first bytes, and refused when it is cut off', async () => {
-  const whole = Buffer.from('PAR1 some columns and a footer PAR1')
-  const accepted = await upload('?name=p', whole, 'application/octet-stream')
-  expect(accepted.body).toMatchObject({ format: 'parquet', rows: null, columns: [] })
+test('Parquet is recognised by its first bytes, its schema read, and refused when it is cut off', async () => {
+  const whole = await readFile(join(import.meta.dirname, '..', 'datasets', 'parquet', 'required.parquet'))
+  const accepted = await upload('?name=p&rename=a:b', whole, 'application/octet-stream')
+  expect(accepted.body).toMatchObject({
+    format: 'parquet',
+    rows: 2,
+    rename: { a: 'b' },
+    columns: [{ name: 'b', type: 'integer', nulls: 0 }],
+  })
   const cut = await upload('', whole.subarray(0, 20), 'application/vnd.apache.parquet')
   expect(cut.body.problems).toMatchObject([{ message: 'the Parquet file is cut off: its footer is missing' }])
   const other = await upload('', 'a,b\n1,2\n', 'application/vnd.apache.parquet')

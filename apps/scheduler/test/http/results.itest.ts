@@ -1,31 +1,12 @@
-import { AppError } from '@celeriac/core'
 import { createLogWriter, pathOf } from '@celeriac/runtime'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { PredictRequest } from '../../src/http/api-deps.ts'
 import { chainDocument, startApi, type Harness } from './api-harness.ts'
 
 let api: Harness
-const asked: PredictRequest[] = []
 beforeAll(async () => {
-  api = await startApi({
-    predict: (request) => {
-      asked.push(request)
-      const [row] = request.rows
-      if (row !== undefined && 'late' in row)
-        return Promise.reject(
-          new AppError('PREDICT_DEADLINE', 'the prediction was not ready before its deadline'),
-        )
-      if (row !== undefined && 'bad' in row)
-        return Promise.reject(
-          new AppError('VALIDATION_ROW_INVALID', 'the rows do not fit', {
-            details: { problems: [{ path: 'rows.0.age', expected: 'number', got: 'string' }] },
-          }),
-        )
-      return Promise.resolve(request.rows.map(() => ({ predict_result: 1, predict_probability: 0.75 })))
-    },
-  })
+  api = await startApi()
   await api.engine.start()
 })
 afterAll(() => api.close())
@@ -184,83 +165,4 @@ test('a description that is broken or too large is not there', async () => {
     await api.engine.succeed(runId, 0, { outputs: { '0': { type: 'Table', uri } } })
     expect((await output(runId)).status).toBe(404)
   }
-})
-
-async function deploy(name: string, alias: string): Promise<void> {
-  const runId = await startRun(['a'])
-  await api.engine.succeed(runId, 0, {
-    deployment: {
-      name,
-      alias,
-      model_uri: `file:///models/${name}`,
-      signature: { inputs: [{ name: 'age', dtype: 'int64' }] },
-      metrics: { auc: 0.9 },
-    },
-  })
-}
-
-const predict = (name: string, body: unknown, query = '', headers: Record<string, string> = {}) =>
-  api.call('POST', `/api/v1/models/${encodeURIComponent(name)}/predict${query}`, {
-    type: 'application/json',
-    body: JSON.stringify(body),
-    headers,
-  })
-
-test('a deployed model is listed, found and asked', async () => {
-  await deploy('模型 a', 'champion')
-  const { body: list } = await api.call('GET', `/api/v1/models?name=${encodeURIComponent('模型 a')}`)
-  expect(list.items).toMatchObject([
-    { name: '模型 a', version: 1, alias: 'champion', metrics: { auc: 0.9 }, operator_id: 'a', attempt: 1 },
-  ])
-  const found = await api.call('GET', `/api/v1/models/${encodeURIComponent('模型 a')}?alias=champion`)
-  expect(found.body).toEqual(list.items[0])
-  const answer = await predict('模型 a', { rows: [{ age: 1 }, { age: null }] })
-  expect(answer.body).toEqual({
-    model: { name: '模型 a', version: 1, alias: 'champion' },
-    predictions: [
-      { predict_result: 1, predict_probability: 0.75 },
-      { predict_result: 1, predict_probability: 0.75 },
-    ],
-  })
-  expect(asked.at(-1)).toMatchObject({ columns: null, rows: [{ age: 1 }, { age: null }] })
-})
-
-test('versions count up, and each can be asked', async () => {
-  await deploy('counted', 'first')
-  await deploy('counted', 'second')
-  expect((await predict('counted', { rows: [[1]], columns: ['age'] })).body.model.version).toBe(2)
-  expect((await predict('counted', { rows: [{ age: 1 }] }, '?version=1')).body.model.version).toBe(1)
-  expect((await predict('counted', { rows: [{ age: 1 }] }, '?alias=first')).body.model.version).toBe(1)
-  expect((await predict('counted', { rows: [{ age: 1 }] }, '?version=7')).body.code).toBe('NOT_FOUND_MODEL')
-  expect((await predict('counted', { rows: [{ age: 1 }] }, '?version=1&alias=first')).status).toBe(400)
-})
-
-test('faults of a prediction keep their code and their fields', async () => {
-  await deploy('faults', 'x')
-  const late = await predict('faults', { rows: [{ late: true }] })
-  expect([late.status, late.body.code]).toEqual([504, 'PREDICT_DEADLINE'])
-  const bad = await predict('faults', { rows: [{ bad: true }] })
-  expect([bad.status, bad.body.code]).toEqual([422, 'VALIDATION_ROW_INVALID'])
-  expect(bad.body.problems[0].path).toBe('rows.0.age')
-})
-
-test.each([
-  ['no rows', { rows: [] }],
-  ['too many rows', { rows: Array.from({ length: 1_001 }, () => ({ a: 1 })) }],
-  ['lists without columns', { rows: [[1]] }],
-  ['a nested value', { rows: [{ a: { b: 1 } }] }],
-  ['an unknown key', { rows: [{ a: 1 }], row: 1 }],
-])('a prediction for %s is refused', async (_what, body) => {
-  expect((await predict('any', body)).status).toBe(400)
-})
-
-test('the deadline comes from the header, within bounds', async () => {
-  await deploy('deadline', 'x')
-  const beforeAt = Date.now()
-  await predict('deadline', { rows: [{ a: 1 }] }, '', { 'x-request-timeout': '30' })
-  expect(asked.at(-1)!.deadlineAt).toBeGreaterThanOrEqual(beforeAt + 30_000)
-  for (const timeout of ['0', '-1', '61', 'soon'])
-    expect(
-      (await predict('deadline', { rows: [{ a: 1 }] }, '', { 'x-request-timeout': timeout })).status,
-    ).toBe(400)
 })

@@ -240,6 +240,7 @@ test('a cancel is taken up by the engine before it is answered; twice is no erro
   const runId = await started(['a', 'b'])
   await api.engine.apply(runId, {
     type: 'started',
+    isLeased: false,
     ordinal: 0,
     attempt: 1,
     worker: 'worker-1',

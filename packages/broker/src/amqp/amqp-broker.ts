@@ -15,6 +15,7 @@ import {
   type BrokerState,
   type ConsumeOptions,
   type Consumer,
+  type Declaration,
   type OutgoingMessage,
   type PrivateQueueOptions,
   type PublishOutcome,
@@ -23,13 +24,16 @@ import {
 } from '@celeriac/core'
 import type { Logger } from '@celeriac/runtime'
 import { StateCell, stoppedError } from '../state-cell.ts'
-import type { Topology } from '../topology.ts'
+import { fixedQueue, type Topology } from '../topology.ts'
 import { parseBrokerUrl } from './broker-url.ts'
 import { ConnectionLoop } from './connection-loop.ts'
+import { declareAll } from './declare-topology.ts'
 import { pause } from './pause.ts'
 import { PrivateQueues } from './private-queues.ts'
 import { Publisher } from './publisher.ts'
+import { deleteQueue, purgeQueue } from './queue-operations.ts'
 import { readDepths } from './read-depths.ts'
+import { RunTimeDeclarations } from './run-time-declarations.ts'
 import type { Session } from './session.ts'
 import { Subscription } from './subscription.ts'
 import { TopologyRepair } from './topology-repair.ts'
@@ -64,6 +68,8 @@ class AmqpBroker implements Broker {
   readonly #state: StateCell
   readonly #loop: ConnectionLoop
   readonly #publisher: Publisher
+  readonly #topologyQueues: ReadonlySet<string>
+  readonly #declarations: RunTimeDeclarations
   readonly #repair: TopologyRepair
   readonly #privateQueues: PrivateQueues
   readonly #subscriptions = new Set<Subscription>()
@@ -83,13 +89,16 @@ class AmqpBroker implements Broker {
     this.#logger = options.logger.child({ component: 'broker' })
     this.#state = new StateCell(this.#logger)
     this.#backoff = { max: Infinity, backoffMs: minMs, backoffMaxMs: maxMs, jitter: true }
-    this.#repair = new TopologyRepair(topology, this.#logger)
+    this.#topologyQueues = new Set(topology.queues.map((queue) => queue.name))
+    this.#declarations = new RunTimeDeclarations(this.#logger)
+    this.#repair = new TopologyRepair(topology, this.#declarations, this.#logger)
     this.#privateQueues = new PrivateQueues(this.#logger)
+    const topologyExchanges = new Set(topology.exchanges.map((exchange) => exchange.name))
     this.#publisher = new Publisher({
       logger: this.#logger,
       backoff: this.#backoff,
       timeoutMs: publishTimeoutMs,
-      knownExchanges: new Set(topology.exchanges.map((exchange) => exchange.name)),
+      isKnownExchange: (name) => topologyExchanges.has(name) || this.#declarations.hasExchange(name),
       repair: (session) => this.#repair.declare(session),
       onReturned: (exchange, routingKey) => this.#repair.onReturned(this.#loop.session, exchange, routingKey),
     })
@@ -168,10 +177,38 @@ class AmqpBroker implements Broker {
     }
   }
 
-  async depths(queues: readonly string[]): Promise<readonly QueueDepth[]> {
+  async declare(declaration: Declaration): Promise<void> {
+    this.#assertStarted()
     const { session } = this.#loop
-    if (session === null) throw new AppError('BROKER_UNAVAILABLE', 'the broker is not open')
-    return readDepths(session, queues)
+    try {
+      if (session !== null) await declareAll(session, declaration)
+      this.#declarations.add(declaration)
+    } catch (error) {
+      if (session?.isOpen === true) throw error
+      this.#declarations.add(declaration)
+    }
+    // Without a connection the next one declares it.
+    if (session?.isOpen !== true) await this.opened()
+  }
+
+  undeclare(names: { readonly queues?: readonly string[]; readonly exchanges?: readonly string[] }): void {
+    this.#declarations.remove(names)
+  }
+
+  async purge(queue: string): Promise<number> {
+    return purgeQueue(this.#openSession(), queue)
+  }
+
+  async deleteQueue(queue: string): Promise<void> {
+    if (this.#topologyQueues.has(queue)) throw fixedQueue(queue)
+    const session = this.#openSession()
+    this.#declarations.remove({ queues: [queue] })
+    this.#privateQueues.remove(queue)
+    await deleteQueue(session, queue)
+  }
+
+  async depths(queues: readonly string[]): Promise<readonly QueueDepth[]> {
+    return readDepths(this.#openSession(), queues)
   }
 
   onState(listener: (state: BrokerState) => void): () => void {
@@ -206,6 +243,12 @@ class AmqpBroker implements Broker {
     // Handlers that waited for a confirm ack now.
     await new Promise<void>((resolve) => setImmediate(resolve))
     await Promise.all(subscriptions.map((subscription) => subscription.close()))
+  }
+
+  #openSession(): Session {
+    const { session } = this.#loop
+    if (session === null) throw new AppError('BROKER_UNAVAILABLE', 'the broker is not open')
+    return session
   }
 
   #assertStarted(): void {

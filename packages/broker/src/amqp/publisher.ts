@@ -18,14 +18,14 @@ export interface PublisherOptions {
   readonly backoff: RetryPolicy
   /** A message without an outcome becomes `unknown` after this time, whether it was sent or not. */
   readonly timeoutMs: number
-  /** Exchanges that are sure to exist: those of the topology. */
-  readonly knownExchanges: ReadonlySet<string>
+  /** Is the exchange sure to exist: of the topology, or declared at run time? */
+  readonly isKnownExchange: (name: string) => boolean
   readonly repair: (session: Session) => Promise<void>
   readonly onReturned: (exchange: string, routingKey: string) => void
 }
 
 /**
- * Publishes through two lanes. Messages to exchanges of the topology share one. Those to any other exchange, named by
+ * Publishes through two lanes. Messages to exchanges that were declared share one. Those to any other exchange, named by
  * whoever asked for an answer, have their own: RabbitMQ closes the channel that names a missing exchange, and what is in
  * flight on it becomes `unknown`.
  */
@@ -63,7 +63,7 @@ export class Publisher {
     const batch = new PublishBatch(messages.length, performance.now() + this.#options.timeoutMs)
     let hasForeign = false
     messages.forEach((message, index) => {
-      const isForeign = message.exchange !== '' && !this.#options.knownExchanges.has(message.exchange)
+      const isForeign = message.exchange !== '' && !this.#options.isKnownExchange(message.exchange)
       if (isForeign) hasForeign = true
       const lane = isForeign ? this.#foreign : this.#known
       lane.add({ message, batch, index, isReturned: false, isAnswered: false })

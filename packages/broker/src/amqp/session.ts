@@ -1,5 +1,6 @@
 import { connect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib'
 import type { BrokerAddress } from './broker-url.ts'
+import { readAnyHeaders } from './header-frames.ts'
 
 export interface SessionOptions {
   readonly address: BrokerAddress
@@ -57,7 +58,9 @@ export class Session {
         signal: socket.signal,
         clientProperties: { connection_name: name },
       }
-      const session = new Session(await connect(address.url, options), socket)
+      const model = await connect(address.url, options)
+      readAnyHeaders(model.connection)
+      const session = new Session(model, socket)
       if (socket.signal.aborted) throw new Error('the connection was given up')
       return session
     } catch (error) {

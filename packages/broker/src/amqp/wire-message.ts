@@ -1,4 +1,4 @@
-import type { JsonValue, MessageProperties, OutgoingMessage } from '@celeriac/core'
+import type { JsonObject, JsonValue, MessageProperties, OutgoingMessage } from '@celeriac/core'
 import type { ConsumeMessage, Options } from 'amqplib'
 
 /** The message's properties in amqplib's words. */
@@ -18,9 +18,35 @@ export function publishOptions(message: OutgoingMessage): Options.Publish {
     appId,
     priority,
     expiration: expirationMs,
-    headers,
+    headers: headers === undefined ? undefined : wireHeaders(headers),
   } as Options.Publish
 }
+
+/**
+ * Integers of up to 32 bits in the field type that Celery itself uses for them. amqplib would take the smallest one, and
+ * py-amqp before 5.4 reads a 16-bit integer as a text (celery/kombu#2354) and a negative 8-bit one as positive: a time
+ * limit of 300 seconds would make a task unreadable. Without such numbers the headers are returned as they are.
+ */
+function wireHeaders(headers: Readonly<Record<string, JsonValue>>): Readonly<Record<string, unknown>> {
+  let changed: Record<string, unknown> | undefined
+  for (const key in headers) {
+    const value = headers[key] as JsonValue
+    const wire = wireValue(value)
+    if (wire !== value) (changed ??= { ...headers })[key] = wire
+  }
+  return changed ?? headers
+}
+
+function wireValue(value: JsonValue): unknown {
+  if (typeof value === 'number') return isMisread(value) ? { '!': 'int', value } : value
+  if (typeof value !== 'object' || value === null) return value
+  if (!Array.isArray(value)) return wireHeaders(value as JsonObject)
+  const wire = (value as readonly JsonValue[]).map(wireValue)
+  return wire.some((item, index) => item !== value[index]) ? wire : value
+}
+
+const isMisread = (value: number): boolean =>
+  (value < 0 || value > 127) && Number.isInteger(value) && value >= -0x8000_0000 && value <= 0x7fff_ffff
 
 /** The same bytes as a Buffer, which amqplib insists on. */
 export const asBuffer = (body: Uint8Array): Buffer =>
@@ -62,7 +88,10 @@ export function readProperties(target: Mutable<MessageProperties>, { properties 
   return deliveryCount
 }
 
-/** AMQP tables know types that JSON does not: times become seconds, decimals numbers, byte strings text. */
+/**
+ * AMQP tables know types that JSON does not: times become seconds, decimals numbers, byte strings text. 64-bit integers
+ * beyond 2^53 come rounded from the driver. Tables of any shape come from anyone: nothing here throws.
+ */
 function toJson(value: unknown): JsonValue {
   if (typeof value === 'string' || typeof value === 'boolean') return value
   if (typeof value === 'number') return Number.isFinite(value) ? value : null
@@ -70,10 +99,18 @@ function toJson(value: unknown): JsonValue {
   if (Buffer.isBuffer(value)) return value.toString('utf8')
   if (Array.isArray(value)) return value.map(toJson)
   const table = value as Record<string, unknown>
-  if (table['!'] === 'timestamp') return Number(table['value'])
-  if (table['!'] === 'decimal') {
-    const { digits, places } = table['value'] as { digits: number; places: number }
-    return digits / 10 ** places
+  return typeof table['!'] === 'string'
+    ? driverValue(table)
+    : Object.fromEntries(Object.entries(table).map(([key, entry]) => [key, toJson(entry)]))
+}
+
+/** What amqplib marks with `!`. A table of the sender may look the same. */
+function driverValue({ '!': type, value }: Record<string, unknown>): JsonValue {
+  if (type === 'timestamp') return toJson(value)
+  if (type === 'decimal' && typeof value === 'object' && value !== null) {
+    const { digits, places } = value as Record<string, unknown>
+    // The driver reads the digits as unsigned; Python writes negative ones.
+    return typeof digits === 'number' && typeof places === 'number' ? (digits | 0) / 10 ** places : null
   }
-  return Object.fromEntries(Object.entries(table).map(([key, entry]) => [key, toJson(entry)]))
+  return null
 }

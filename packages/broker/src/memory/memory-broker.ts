@@ -5,6 +5,7 @@ import {
   type Clock,
   type ConsumeOptions,
   type Consumer,
+  type Declaration,
   type Delivery,
   type OutgoingMessage,
   type PrivateQueueOptions,
@@ -31,10 +32,12 @@ export type MemoryBrokerOptions =
 export const createMemoryBroker = (options: MemoryBrokerOptions): Broker => new MemoryBroker(options)
 
 interface Subscription {
-  readonly queue: MemoryQueue
-  readonly consumer: QueueConsumer
   readonly options: ConsumeOptions
+  /** Null while its queue is deleted. */
+  current: { readonly queue: MemoryQueue; readonly consumer: QueueConsumer } | null
   isCancelled: boolean
+  /** Waits no longer for its queue to be declared again. */
+  stopWaiting: () => void
 }
 
 class MemoryBroker implements Broker {
@@ -65,9 +68,11 @@ class MemoryBroker implements Broker {
   async stop(): Promise<void> {
     if (this.#state.isEnded) return
     for (const subscription of this.#subscriptions) {
-      const { queue, consumer, isCancelled, options } = subscription
-      queue.removeConsumer(consumer)
-      queue.returnAll(consumer)
+      const { current, isCancelled, options } = subscription
+      subscription.stopWaiting()
+      if (current === null) continue
+      current.queue.removeConsumer(current.consumer)
+      current.queue.returnAll(current.consumer)
       if (!isCancelled) this.#report(options, 'lost')
     }
     this.#subscriptions.clear()
@@ -88,29 +93,38 @@ class MemoryBroker implements Broker {
   async consume(options: ConsumeOptions): Promise<Consumer> {
     this.#assertOpen()
     const queue = this.#server.queue(options.queue, this.#connection)
-    const consumer: QueueConsumer = {
-      prefetch: options.prefetch,
-      noAck: options.noAck ?? false,
-      unacked: new Map(),
-      deliver: (tag, message) => this.#deliver(options, deliveryOf(queue, consumer, tag, message)),
+    const subscription: Subscription = {
+      options,
+      current: null,
+      isCancelled: false,
+      stopWaiting: () => {},
     }
-    const subscription: Subscription = { queue, consumer, options, isCancelled: false }
     this.#subscriptions.add(subscription)
-    queue.addConsumer(consumer)
-    this.#report(options, 'active')
-    return {
-      // The subscription stays listed: what it holds unacked goes back when this connection ends.
-      cancel: async () => {
-        subscription.isCancelled = true
-        queue.removeConsumer(consumer)
-        if (consumer.unacked.size === 0) this.#subscriptions.delete(subscription)
-      },
-    }
+    this.#subscribe(subscription, queue)
+    return { cancel: async () => this.#cancel(subscription) }
   }
 
-  async declarePrivateQueue({ name, bindings, messageTtlMs }: PrivateQueueOptions): Promise<void> {
+  async declarePrivateQueue(options: PrivateQueueOptions): Promise<void> {
     this.#assertOpen()
-    this.#server.declarePrivateQueue(name, bindings, messageTtlMs, this.#connection)
+    this.#server.declarePrivateQueue(options, this.#connection)
+  }
+
+  async declare(declaration: Declaration): Promise<void> {
+    this.#assertOpen()
+    this.#server.declare(declaration)
+  }
+
+  /** There is no connection that could be lost, hence nothing to assert again. */
+  undeclare(): void {}
+
+  async purge(queue: string): Promise<number> {
+    this.#assertOpen()
+    return this.#server.purge(queue)
+  }
+
+  async deleteQueue(queue: string): Promise<void> {
+    this.#assertOpen()
+    this.#server.deleteQueue(queue, this.#connection)
   }
 
   async depths(queues: readonly string[]): Promise<readonly QueueDepth[]> {
@@ -120,6 +134,38 @@ class MemoryBroker implements Broker {
 
   onState(listener: (state: BrokerState) => void): () => void {
     return this.#state.onChange(listener)
+  }
+
+  #subscribe(subscription: Subscription, queue: MemoryQueue): void {
+    const { options } = subscription
+    const consumer: QueueConsumer = {
+      prefetch: options.prefetch,
+      noAck: options.noAck ?? false,
+      unacked: new Map(),
+      deliver: (tag, message) => this.#deliver(options, deliveryOf(queue, consumer, tag, message)),
+      onLost: () => this.#onQueueDeleted(subscription),
+    }
+    subscription.current = { queue, consumer }
+    queue.addConsumer(consumer)
+    this.#report(options, 'active')
+  }
+
+  #onQueueDeleted(subscription: Subscription): void {
+    const { options } = subscription
+    subscription.current = null
+    subscription.stopWaiting = this.#server.whenDeclared(options.queue, this.#connection, (queue) =>
+      this.#subscribe(subscription, queue),
+    )
+    this.#report(options, 'lost')
+  }
+
+  #cancel(subscription: Subscription): void {
+    const { current } = subscription
+    subscription.isCancelled = true
+    subscription.stopWaiting()
+    current?.queue.removeConsumer(current.consumer)
+    // Else it stays listed: what it holds unacked goes back when this connection ends.
+    if ((current?.consumer.unacked.size ?? 0) === 0) this.#subscriptions.delete(subscription)
   }
 
   #deliver(options: ConsumeOptions, delivery: Delivery): void {

@@ -6,16 +6,11 @@
  * `#drain` only, which runs in a macrotask of its own: never inside of a caller's publish or ack.
  *
  * Invariants: a message is in `#ready` or in one consumer's `unacked`, never in both; a consumer's `unacked` never
- * outgrows its prefetch; an idle queue has no timer unless the message at its front expires.
+ * outgrows its prefetch; an idle queue has no timer unless the message at its front, or the queue itself, expires.
  */
-import type { Clock } from '@celeriac/core'
-import { Deque } from '../deque.ts'
-import type { QueueSpec } from '../topology.ts'
+import type { Clock, QueueSpec } from '@celeriac/core'
+import { ReadyMessages } from './ready-messages.ts'
 import type { DeathReason, StoredMessage } from './stored-message.ts'
-
-export interface QueueOptions extends QueueSpec {
-  readonly messageTtlMs?: number
-}
 
 export interface QueueConsumer {
   readonly prefetch: number
@@ -23,31 +18,38 @@ export interface QueueConsumer {
   /** By delivery tag, in the order of delivery. */
   readonly unacked: Map<number, StoredMessage>
   readonly deliver: (tag: number, message: StoredMessage) => void
+  /** The queue was deleted. */
+  readonly onLost: () => void
+}
+
+export interface QueueEvents {
+  readonly onDead: (queue: MemoryQueue, message: StoredMessage, reason: DeathReason) => void
+  /** Nobody uses the queue any more, and it was declared to be deleted then. */
+  readonly onUnused: (queue: MemoryQueue) => void
 }
 
 /** Deliveries in one macrotask, so that a long queue does not hold up everything else in the process. */
 const drainLimit = 256
 
 export class MemoryQueue {
-  readonly options: QueueOptions
+  readonly options: QueueSpec
   readonly #clock: Clock
-  readonly #onDead: (queue: MemoryQueue, message: StoredMessage, reason: DeathReason) => void
-  readonly #ready = new Deque<StoredMessage>()
+  readonly #events: QueueEvents
+  readonly #ready: ReadyMessages
   readonly #consumers: QueueConsumer[] = []
   #next = 0
   #lastTag = 0
   #isDrainScheduled = false
   #isAsleep = false
   #cancelExpiry: () => void = () => {}
+  #cancelDeletion: () => void = () => {}
 
-  constructor(
-    options: QueueOptions,
-    clock: Clock,
-    onDead: (queue: MemoryQueue, message: StoredMessage, reason: DeathReason) => void,
-  ) {
+  constructor(options: QueueSpec, clock: Clock, events: QueueEvents) {
     this.options = options
     this.#clock = clock
-    this.#onDead = onDead
+    this.#events = events
+    this.#ready = new ReadyMessages(options.maxPriority)
+    this.touch()
   }
 
   get depth(): { readonly messages: number; readonly consumers: number } {
@@ -56,15 +58,40 @@ export class MemoryQueue {
 
   /** False when the queue is full. */
   enqueue(message: StoredMessage): boolean {
-    const { maxLength } = this.options
-    if (maxLength !== undefined && this.#ready.size >= maxLength) return false
+    const { maxLength = Infinity, overflow = 'reject-publish' } = this.options
+    if (this.#ready.size >= maxLength && overflow === 'reject-publish') return false
     this.#ready.pushBack(message)
+    if (this.#ready.size > maxLength) this.#die(this.#ready.popFront() as StoredMessage, 'maxlen')
     this.#scheduleDrain()
     return true
   }
 
+  /** Drops what waits; tells how many messages that were. */
+  purge(): number {
+    return this.#ready.clear()
+  }
+
+  /** Declared or left by its consumer: the time after which it is deleted for want of use begins anew. */
+  touch(): void {
+    this.#cancelDeletion()
+    const { expiresMs } = this.options
+    if (expiresMs === undefined || this.#isAsleep || this.#consumers.length > 0) return
+    this.#cancelDeletion = this.#clock.after(expiresMs, () => this.#events.onUnused(this))
+  }
+
+  /** The queue is deleted: its messages are gone, also those handed out, and its consumers hear of it. */
+  close(): void {
+    this.sleep()
+    this.purge()
+    for (const consumer of this.#consumers.splice(0)) {
+      consumer.unacked.clear()
+      consumer.onLost()
+    }
+  }
+
   addConsumer(consumer: QueueConsumer): void {
     this.#consumers.push(consumer)
+    this.#cancelDeletion()
     this.#scheduleDrain()
   }
 
@@ -75,6 +102,8 @@ export class MemoryQueue {
     this.#consumers.splice(index, 1)
     if (index < this.#next) this.#next--
     this.#scheduleDrain()
+    this.touch()
+    if (this.options.isAutoDelete === true && this.#consumers.length === 0) this.#events.onUnused(this)
   }
 
   ack(consumer: QueueConsumer, tag: number): void {
@@ -93,7 +122,7 @@ export class MemoryQueue {
     const message = consumer.unacked.get(tag)
     if (message === undefined) return
     consumer.unacked.delete(tag)
-    this.#onDead(this, message, 'rejected')
+    this.#die(message, 'rejected')
     this.#scheduleDrain()
   }
 
@@ -109,11 +138,18 @@ export class MemoryQueue {
   sleep(): void {
     this.#isAsleep = true
     this.#cancelExpiry()
+    this.#cancelDeletion()
   }
 
   wake(): void {
+    if (!this.#isAsleep) return
     this.#isAsleep = false
     this.#scheduleDrain()
+    this.touch()
+  }
+
+  #die(message: StoredMessage, reason: DeathReason): void {
+    this.#events.onDead(this, message, reason)
   }
 
   #takeBack(message: StoredMessage): void {
@@ -122,7 +158,7 @@ export class MemoryQueue {
     // Only quorum queues count, as on RabbitMQ.
     if (type === 'quorum') message.deliveryCount++
     if (deliveryLimit !== undefined && message.deliveryCount > deliveryLimit)
-      this.#onDead(this, message, 'delivery_limit')
+      this.#die(message, 'delivery_limit')
     else this.#ready.pushFront(message)
   }
 
@@ -174,7 +210,7 @@ export class MemoryQueue {
       const front = this.#ready.peek()
       if (front === undefined || front.expiresAt === null || front.expiresAt >= now) return
       this.#ready.popFront()
-      this.#onDead(this, front, 'expired')
+      this.#die(front, 'expired')
     }
   }
 

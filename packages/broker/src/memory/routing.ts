@@ -1,4 +1,4 @@
-import type { ExchangeType } from '../topology.ts'
+import type { BindingSpec, ExchangeType } from '@celeriac/core'
 
 /** Does a topic pattern match a routing key? Words are parted by dots; `*` is one word, `#` any number of them. */
 export function topicMatches(pattern: string, routingKey: string): boolean {
@@ -24,34 +24,42 @@ function wordsMatch(
   return wordAt === words.length
 }
 
-/** The bindings of one exchange: from a routing key to names of queues, each once. */
+export interface Destinations {
+  readonly queues: ReadonlySet<string>
+  readonly exchanges: ReadonlySet<string>
+}
+
+/** The bindings of one exchange: from a routing key to names of queues and of further exchanges, each once. */
 export class Exchange {
-  readonly #type: ExchangeType
-  readonly #bindings: { readonly queue: string; readonly routingKey: string }[] = []
+  readonly type: ExchangeType
+  readonly #bindings: BindingSpec[] = []
 
   constructor(type: ExchangeType) {
-    this.#type = type
+    this.type = type
   }
 
-  bind(queue: string, routingKey: string): void {
-    if (!this.#bindings.some((binding) => binding.queue === queue && binding.routingKey === routingKey))
-      this.#bindings.push({ queue, routingKey })
+  bind(binding: BindingSpec): void {
+    if (!this.#bindings.some((other) => isSame(binding, other))) this.#bindings.push(binding)
   }
 
   unbindQueue(queue: string): void {
-    const kept = this.#bindings.filter((binding) => binding.queue !== queue)
+    const kept = this.#bindings.filter((binding) => !('queue' in binding) || binding.queue !== queue)
     this.#bindings.splice(0, this.#bindings.length, ...kept)
   }
 
-  route(routingKey: string): ReadonlySet<string> {
+  route(routingKey: string): Destinations {
     const queues = new Set<string>()
-    for (const binding of this.#bindings)
-      if (this.#matches(binding.routingKey, routingKey)) queues.add(binding.queue)
-    return queues
+    const exchanges = new Set<string>()
+    for (const binding of this.#bindings) {
+      if (!this.#matches(binding.routingKey, routingKey)) continue
+      if ('queue' in binding) queues.add(binding.queue)
+      else exchanges.add(binding.toExchange)
+    }
+    return { queues, exchanges }
   }
 
   #matches(bound: string, routingKey: string): boolean {
-    switch (this.#type) {
+    switch (this.type) {
       case 'fanout':
         return true
       case 'direct':
@@ -61,3 +69,9 @@ export class Exchange {
     }
   }
 }
+
+const targetOf = (binding: BindingSpec): string =>
+  'queue' in binding ? `queue ${binding.queue}` : `exchange ${binding.toExchange}`
+
+const isSame = (one: BindingSpec, other: BindingSpec): boolean =>
+  one.routingKey === other.routingKey && targetOf(one) === targetOf(other)

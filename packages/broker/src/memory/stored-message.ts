@@ -13,7 +13,7 @@ export interface StoredMessage {
   redelivered: boolean
 }
 
-export type DeathReason = 'rejected' | 'expired' | 'delivery_limit'
+export type DeathReason = 'rejected' | 'expired' | 'delivery_limit' | 'maxlen'
 
 /** The message as a queue stores it at `now`. Queues that get the same message may share it but for the counters. */
 export function storeMessage(
@@ -36,7 +36,7 @@ export function storeMessage(
 /** The message as it leaves `queue` for a dead-letter exchange, with RabbitMQ's `x-death` history; it expires no more. */
 export function deadLettered(
   message: StoredMessage,
-  target: { readonly exchange: string; readonly routingKey: string },
+  target: { readonly exchange: string; readonly routingKey?: string },
   queue: string,
   reason: DeathReason,
   now: Instant,
@@ -56,7 +56,8 @@ export function deadLettered(
   }
   return {
     ...properties,
-    ...target,
+    exchange: target.exchange,
+    routingKey: target.routingKey ?? message.routingKey,
     body: message.body,
     headers: {
       'x-first-death-reason': reason,

@@ -12,14 +12,22 @@ export interface KnownKeys {
 }
 
 export const documentKeys: KnownKeys = {
-  used: ['dag', 'name', 'params'],
-  ignored: ['schedule', 'pool', 'priority'],
+  used: ['dag', 'name', 'params', 'schedule', 'max_active_runs'],
+  ignored: ['pool', 'priority'],
   unsupported: [],
 }
 
 export const dagKeys: KnownKeys = {
-  used: ['operator_list', 'operator_rels', 'operator_details', 'params', 'name'],
-  ignored: ['schedule', 'pool', 'priority'],
+  used: [
+    'operator_list',
+    'operator_rels',
+    'operator_details',
+    'params',
+    'name',
+    'schedule',
+    'max_active_runs',
+  ],
+  ignored: ['pool', 'priority'],
   unsupported: [],
 }
 
@@ -35,9 +43,13 @@ export const operatorKeys: KnownKeys = {
     'retries',
     'timeout',
     'trigger_rule',
+    'task',
+    'args',
+    'kwargs',
+    'queue',
   ],
   ignored: ['cache', 'resources', 'pool', 'priority'],
-  unsupported: ['when', 'task'],
+  unsupported: ['when'],
 }
 
 export const edgeKeys: KnownKeys = {

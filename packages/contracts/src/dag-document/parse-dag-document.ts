@@ -1,4 +1,5 @@
 import type { DagPlan, JsonObject } from '@celeriac/core'
+import type { DocumentSchedule } from '../schedule/document-schedule.ts'
 import type { AlgorithmCatalog } from '../manifest/algorithm-catalog.ts'
 import { checkEdges } from './checks/check-edges.ts'
 import { checkGraph } from './checks/check-graph.ts'
@@ -28,6 +29,10 @@ export type DagParseResult =
       readonly plan: DagPlan
       /** The document's `name`; null when it has none. */
       readonly name: string | null
+      /** When the DAG runs by itself; null: only when asked to. */
+      readonly schedule: DocumentSchedule | null
+      /** Runs of the DAG that may be active at a time; null: no limit. */
+      readonly maxActiveRuns: number | null
       readonly warnings: readonly Problem[]
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
@@ -56,8 +61,10 @@ export function parseDagDocument(source: string, options: ParseDagOptions): DagP
   return {
     ok: true,
     document: root.value as DagDocument,
-    plan: compilePlan(operators, inputs),
+    plan: compilePlan(operators, inputs, edges.edges),
     name: shape.name,
+    schedule: shape.schedule,
+    maxActiveRuns: shape.maxActiveRuns,
     warnings: problems.toProblems(),
   }
 }

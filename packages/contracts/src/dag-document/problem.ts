@@ -54,7 +54,7 @@ export const problemCodes = {
   // Edges
   too_many_edges: error('There are more edges than the limit.'),
   missing_target: error('An edge has no target.'),
-  port_out_of_range: error('An edge uses a port that the algorithm does not have.'),
+  port_out_of_range: error('An edge uses a port that the operator does not have; a task has none.'),
   port_type_mismatch: error('An edge joins an output to an input of another type.'),
   port_occupied: error('Two edges end at an input port that takes one.'),
   input_unwired: error('A required input port has no edge.'),

@@ -7,8 +7,7 @@ import type { YamlMapping } from './yaml/yaml-tree.ts'
 
 const listPath = ['dag', 'operator_list'] as const
 const longestIdBytes = 200
-// oxlint-disable-next-line no-control-regex
-const unusableInPath = /[/\\\u0000-\u001f\u007f]/
+const unusableInPath = /[/\\\p{Cc}]/u
 const encoder = new TextEncoder()
 
 /** Reads `dag.operator_list`: the ids in order, each once. Null when it is no list. */

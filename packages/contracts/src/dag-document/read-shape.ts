@@ -1,14 +1,19 @@
+import type { DocumentSchedule } from '../schedule/document-schedule.ts'
 import { show, typeNameOf } from '../show-value.ts'
 import { checkKeys, dagKeys, documentKeys } from './document-keys.ts'
 import type { DocumentPath } from './document-path.ts'
 import type { DagLimits } from './limits.ts'
 import type { ProblemList } from './problem-list.ts'
+import { readMaxActiveRuns } from './read-max-active-runs.ts'
 import { readOperatorList } from './read-operator-list.ts'
+import { readSchedule } from './read-schedule.ts'
 import type { YamlEntry, YamlMapping, YamlNode } from './yaml/yaml-tree.ts'
 
 /** The parts of a document, each with a sound outer type. */
 export interface DagShape {
   readonly name: string | null
+  readonly schedule: DocumentSchedule | null
+  readonly maxActiveRuns: number | null
   /** Operator id → its path in operator_list, in the order of the list; without a list, all described operators. */
   readonly listed: ReadonlyMap<string, DocumentPath>
   readonly details: ReadonlyMap<string, YamlEntry>
@@ -44,6 +49,8 @@ export function readShape(root: YamlNode, limits: DagLimits, problems: ProblemLi
   const list = isPresent(dag, 'operator_list', problems) ? readOperatorList(dag, limits, problems) : null
   return {
     name: readName(document, dag, problems),
+    schedule: readSchedule(document, dag, problems),
+    maxActiveRuns: readMaxActiveRuns(document, dag, problems),
     listed: list ?? describedOperators(details ?? nothing),
     details: details ?? nothing,
     hasDetails: details !== null,
@@ -89,8 +96,7 @@ function sectionOf(
 }
 
 const longestName = 200
-// oxlint-disable-next-line no-control-regex
-const controlCharacter = /[\u0000-\u001f\u007f]/
+const controlCharacter = /\p{Cc}/u
 
 /** `name` may stand at the top or below `dag`. */
 function readName(document: YamlMapping, dag: YamlMapping, problems: ProblemList): string | null {

@@ -1,15 +1,64 @@
 import { z } from 'zod'
-import { instantSchema, jsonObjectSchema, pageSchema, problemSchema } from './common.ts'
+import { instantSchema, jsonObjectSchema, pageSchema, problemSchema, textSchema } from './common.ts'
 import { named } from './schema-registry.ts'
 
 /** A DAG document inside JSON, for clients that cannot send YAML. */
 export const documentBodySchema = named(
   'DocumentBody',
   z.strictObject({
-    /** The document: YAML (or JSON) text. */
-    source: z.string().min(1),
-    /** Overrides the document's own name. */
-    name: z.string().min(1).max(200).optional(),
+    source: z.string().min(1).describe('The document: YAML (or JSON) text.'),
+    name: textSchema(200).optional().describe("Overrides the document's own name."),
+  }),
+)
+
+const operatorIdSchema = z.string().min(1).max(200)
+
+/**
+ * The outline of a DAG document, for the OpenAPI document alone: what is wrong with a document is found by
+ * `parseDagDocument`, with places and suggestions.
+ */
+export const dagDocumentSchema = named(
+  'DagDocument',
+  z.looseObject({
+    name: textSchema(200).nullish().describe('Documents of one name are versions of one DAG.'),
+    dag: z.looseObject({
+      operator_list: z.array(operatorIdSchema).describe('All operators, each once.'),
+      operator_rels: z
+        .record(
+          operatorIdSchema,
+          z.array(
+            z.object({
+              target: operatorIdSchema,
+              source_index: z.number().int().nonnegative().describe('Output port of the source.'),
+              target_index: z.number().int().nonnegative().describe('Input port of the target.'),
+            }),
+          ),
+        )
+        .nullish()
+        .describe('Who feeds whom: source → edges.'),
+      operator_details: z
+        .record(
+          operatorIdSchema,
+          z.looseObject({
+            algo_name: z
+              .string()
+              .min(1)
+              .optional()
+              .describe('The algorithm; `GET /api/v1/algorithms` lists them. Required without `task`.'),
+            params: jsonObjectSchema.optional().describe('Parameters of the algorithm.'),
+            task: z
+              .string()
+              .min(1)
+              .max(255)
+              .optional()
+              .describe('Name of a Celery task, in place of an algorithm.'),
+            args: z.array(z.unknown()).optional().describe('Positional arguments of the task.'),
+            kwargs: jsonObjectSchema.optional().describe('Keyword arguments of the task.'),
+            queue: z.string().min(1).max(255).optional().describe('Queue of the task. Default: `celery`.'),
+          }),
+        )
+        .describe('Describes exactly the operators of the list.'),
+    }),
   }),
 )
 
@@ -30,8 +79,17 @@ export const dagOperatorSchema = named(
   'DagOperator',
   z.object({
     id: z.string(),
-    algo_name: z.string(),
-    executor: z.string(),
+    algo_name: z.string().describe('Empty for a plain task.'),
+    task: z
+      .object({
+        name: z.string(),
+        args: z.array(z.unknown()),
+        kwargs: jsonObjectSchema,
+        queue: z.string().nullable().describe('Null: the queue of plain tasks, `celery`.'),
+      })
+      .nullable()
+      .describe('The Celery task, when the operator is one.'),
+    executor: z.string().describe('`celery` for a plain task.'),
     params: jsonObjectSchema,
     upstream: z.array(z.string()),
     trigger_rule: z.string(),
@@ -44,10 +102,8 @@ export const dagSchema = named(
   'Dag',
   z.object({
     ...dagFields,
-    /** The document as it was sent. */
-    source: z.string(),
-    /** The document as data; keys that Celeriac does not know are kept. */
-    document: jsonObjectSchema,
+    source: z.string().describe('The document as it was sent.'),
+    document: jsonObjectSchema.describe('The document as data; keys that Celeriac does not know are kept.'),
     operators: z.array(dagOperatorSchema),
   }),
 )

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { instantSchema, pageSchema } from './common.ts'
+import { countSchema, flagSchema, instantSchema, pageSchema, textSchema } from './common.ts'
 import { named } from './schema-registry.ts'
 
 export const datasetColumnTypes = ['integer', 'number', 'boolean', 'date', 'datetime', 'string'] as const
@@ -12,15 +12,20 @@ export const datasetSchema = named(
     format: z.enum(['csv', 'parquet']),
     uri: z.string(),
     bytes: z.number().int(),
-    /** Null where the rows were not counted (Parquet). */
-    rows: z.number().int().nullable(),
+    rows: z
+      .number()
+      .int()
+      .nullable()
+      .describe('Null for Parquet files that were uploaded to a version which did not read their footer.'),
     sha256: z.string(),
-    /** Column name in the file → name that operators see. */
-    rename: z.record(z.string(), z.string()),
-    /** Columns under the names that operators see; empty where the schema was not read (Parquet). */
-    columns: z.array(
-      z.object({ name: z.string(), type: z.enum(datasetColumnTypes), nulls: z.number().int() }),
-    ),
+    rename: z.record(z.string(), z.string()).describe('Column name in the file → name that operators see.'),
+    columns: z
+      .array(
+        z.object({ name: z.string(), type: z.enum(datasetColumnTypes), nulls: z.number().int().nullable() }),
+      )
+      .describe(
+        'Columns under the names that operators see. `nulls` is null where the file does not say (Parquet without statistics).',
+      ),
     created_at: instantSchema,
   }),
 )
@@ -30,14 +35,18 @@ export const datasetPageSchema = pageSchema('DatasetPage', datasetSchema)
 const repeated = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat())
 
 export const uploadQuerySchema = z.strictObject({
-  /** Pins the id under which DAGs name the data set (`data_id`); the next free one when left out. */
-  id: z.coerce.number().int().min(1).max(2_147_483_647).optional(),
-  /** Default: the file's name, else `dataset-<id>`. */
-  name: z.string().min(1).max(200).optional(),
-  /** `old:new`, repeated for more columns; or one JSON object for names that hold a colon. */
-  rename: repeated.optional(),
-  /** Default: by content type, then file name, then content. */
-  format: z.enum(['csv', 'parquet']).optional(),
-  /** True: takes the place of the data set with this id. Runs created before keep what they read. */
-  replace: z.stringbool().default(false),
+  id: countSchema(1)
+    .optional()
+    .describe('Pins the id under which DAGs name the data set (`data_id`); the next free one when left out.'),
+  name: textSchema(200).optional().describe("Default: the file's name, else `dataset-<id>`."),
+  rename: repeated
+    .optional()
+    .describe('`old:new`, repeated for more columns; or one JSON object for names that hold a colon.'),
+  format: z
+    .enum(['csv', 'parquet'])
+    .optional()
+    .describe('Default: by content type, then file name, then content.'),
+  replace: flagSchema
+    .default(false)
+    .describe('True: takes the place of the data set with this id. Runs created before keep what they read.'),
 })

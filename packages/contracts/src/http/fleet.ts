@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { instantSchema, jsonObjectSchema, pageSchema } from './common.ts'
+import { flagSchema, instantSchema, jsonObjectSchema } from './common.ts'
 import { named } from './schema-registry.ts'
 
 /** A manifest, as the algorithm's JSON file says it; see the operators package for its own schema. */
@@ -16,8 +16,7 @@ export const algorithmSchema = named(
 )
 export const algorithmListSchema = named('AlgorithmList', z.object({ items: z.array(algorithmSchema) }))
 export const algorithmsQuerySchema = z.strictObject({
-  /** True: also those that are meant for tests. */
-  all: z.stringbool().default(false),
+  all: flagSchema.default(false).describe('True: also those that are meant for tests.'),
 })
 
 export const workerSchema = named(
@@ -49,67 +48,6 @@ export const readinessSchema = named(
   'Readiness',
   z.object({
     ready: z.boolean(),
-    /** Dependency → `ok`, or what is wrong with it. */
-    checks: z.record(z.string(), z.string()),
+    checks: z.record(z.string(), z.string()).describe('Dependency → `ok`, or what is wrong with it.'),
   }),
 )
-
-export const modelSchema = named(
-  'ModelVersion',
-  z.object({
-    name: z.string(),
-    version: z.number().int(),
-    alias: z.string().nullable(),
-    run_id: z.string(),
-    operator_id: z.string(),
-    attempt: z.number().int(),
-    uri: z.string(),
-    metrics: z.record(z.string(), z.unknown()),
-    signature: z.unknown(),
-    deployment: jsonObjectSchema,
-    created_at: instantSchema,
-  }),
-)
-export type ModelView = z.output<typeof modelSchema>
-export const modelPageSchema = pageSchema('ModelPage', modelSchema)
-
-/** Query of a model: by version, by alias, or (neither) the newest. */
-export const modelQuerySchema = z
-  .strictObject({
-    version: z.coerce.number().int().positive().optional(),
-    alias: z.string().min(1).max(100).optional(),
-  })
-  .refine((query) => query.version === undefined || query.alias === undefined, {
-    message: 'give a version or an alias, not both',
-  })
-
-const cell = z.union([z.string(), z.number(), z.boolean(), z.null()])
-
-export const maxPredictRows = 1_000
-export const predictBodySchema = named(
-  'PredictBody',
-  z
-    .strictObject({
-      /** Rows as objects by column name, or as lists in the order of `columns`. */
-      rows: z
-        .array(z.union([z.record(z.string(), cell), z.array(cell)]))
-        .min(1)
-        .max(maxPredictRows),
-      columns: z.array(z.string().min(1)).optional(),
-    })
-    .refine((body) => body.columns !== undefined || body.rows.every((row) => !Array.isArray(row)), {
-      message: 'rows that are lists need columns',
-      path: ['columns'],
-    }),
-)
-export type PredictBody = z.output<typeof predictBodySchema>
-
-export const predictionSchema = named(
-  'Predictions',
-  z.object({
-    model: z.object({ name: z.string(), version: z.number().int(), alias: z.string().nullable() }),
-    /** One per row, same order: `predict_result`, and for classifiers `predict_probability` and `probabilities`. */
-    predictions: z.array(jsonObjectSchema),
-  }),
-)
-export type PredictionsView = z.output<typeof predictionSchema>

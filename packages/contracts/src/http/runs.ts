@@ -1,6 +1,13 @@
 import { operatorTaskStates, runStates } from '@celeriac/core'
 import { z } from 'zod'
-import { instantSchema, jsonObjectSchema, pageQuerySchema, pageSchema, problemSchema } from './common.ts'
+import {
+  countSchema,
+  instantSchema,
+  jsonObjectSchema,
+  pageQuerySchema,
+  pageSchema,
+  problemSchema,
+} from './common.ts'
 import { named } from './schema-registry.ts'
 
 const runFields = {
@@ -9,8 +16,7 @@ const runFields = {
   dag_name: z.string(),
   dag_version: z.number().int(),
   state: z.enum(runStates),
-  /** Grows with each stored change of the run's head. */
-  version: z.number().int(),
+  version: z.number().int().describe("Grows with each stored change of the run's head."),
   created_at: instantSchema,
   started_at: instantSchema.nullable(),
   finished_at: instantSchema.nullable(),
@@ -19,7 +25,9 @@ const runFields = {
 export const runSummarySchema = named('RunSummary', z.object(runFields))
 export type RunSummaryView = z.output<typeof runSummarySchema>
 export const runPageSchema = pageSchema('RunPage', runSummarySchema)
-export const runsQuerySchema = pageQuerySchema.extend({ state: z.enum(runStates).optional() })
+export const runsQuerySchema = pageQuerySchema.extend({
+  state: z.enum(runStates).optional().describe('Only runs in this state.'),
+})
 
 /** Answer to a submission. `is_new` is false when the idempotency key had already created the run. */
 export const submittedRunSchema = named(
@@ -65,29 +73,32 @@ export const operatorTaskSchema = named(
   'OperatorTask',
   z.object({
     id: z.string(),
-    algo_name: z.string(),
-    executor: z.string(),
+    algo_name: z.string().describe('Empty for a plain task.'),
+    task: z.string().nullable().describe('Name of the Celery task, when the operator is one.'),
+    executor: z.string().describe('`celery` for a plain task.'),
     state: z.enum(operatorTaskStates),
-    /** Number of the current or last attempt; 0 before the first. */
-    attempt: z.number().int(),
+    attempt: z.number().int().describe('Number of the current or last attempt; 0 before the first.'),
     worker: z.string().nullable(),
     ready_at: instantSchema.nullable(),
     started_at: instantSchema.nullable(),
     finished_at: instantSchema.nullable(),
-    /** When the next attempt is due; set exactly in the state `retry_wait`. */
-    retry_at: instantSchema.nullable(),
+    retry_at: instantSchema
+      .nullable()
+      .describe('When the next attempt is due; set exactly in the state `retry_wait`.'),
     error: taskErrorSchema.nullable(),
     progress: z.object({ current: z.number(), total: z.number(), message: z.string() }).nullable(),
     metrics: z.record(z.string(), z.number()),
-    /** Parameters that were dropped, renamed or rewritten for the installed libraries. */
-    compat: z.array(jsonObjectSchema),
-    /** Output port → artifact. */
-    outputs: z.record(z.string(), artifactSchema),
-    /** Why the operator chose not to run. */
-    skipped: z.string().nullable(),
+    compat: z
+      .array(jsonObjectSchema)
+      .describe('Parameters that were dropped, renamed or rewritten for the installed libraries.'),
+    outputs: z.record(z.string(), artifactSchema).describe('Output port → artifact.'),
+    returned: z
+      .object({ value: z.unknown(), is_cut_off: z.boolean() })
+      .nullable()
+      .describe('What a plain task returned; of a large value, cut off, the beginning of its JSON text.'),
+    skipped: z.string().nullable().describe('Why the operator chose not to run.'),
     upstream: z.array(z.string()),
-    /** Attempts before the current one, oldest first. */
-    attempts: z.array(attemptSchema),
+    attempts: z.array(attemptSchema).describe('Attempts before the current one, oldest first.'),
   }),
 )
 export type OperatorTaskView = z.output<typeof operatorTaskSchema>
@@ -98,27 +109,30 @@ export type RunView = z.output<typeof runSchema>
 export const createRunBodySchema = named(
   'CreateRunBody',
   z.strictObject({
-    /** DAG version to run; the newest when left out. */
-    version: z.number().int().positive().optional(),
+    version: z.number().int().positive().optional().describe('DAG version to run; the newest when left out.'),
   }),
 )
 
 export const rerunBodySchema = named(
   'RerunBody',
   z.strictObject({
-    /** `failed`: all that did not succeed, and what hangs on it; else the id of the operator to start from. */
-    from: z.string().min(1).default('failed'),
-    /** That operator alone, without what is downstream of it. */
-    only: z.boolean().default(false),
+    from: z
+      .string()
+      .min(1)
+      .default('failed')
+      .describe(
+        '`failed`: all that did not succeed, and what hangs on it; else the id of the operator to start from.',
+      ),
+    only: z.boolean().default(false).describe('That operator alone, without what is downstream of it.'),
   }),
 )
 
 export const logsQuerySchema = z.strictObject({
-  /** Byte offset into the log: 0, or the `next_offset` of the page before. */
-  offset: z.coerce.number().int().min(0).default(0),
-  limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
-  /** Default: the current attempt. */
-  attempt: z.coerce.number().int().min(1).optional(),
+  offset: countSchema(0, Number.MAX_SAFE_INTEGER)
+    .default(0)
+    .describe('Byte offset into the log: 0, or the `next_offset` of the page before.'),
+  limit: countSchema(1, 10_000).default(1_000).describe('Most lines of the page.'),
+  attempt: countSchema(1).optional().describe('Default: the current attempt.'),
 })
 
 export const logPageSchema = named(
@@ -133,8 +147,9 @@ export const logPageSchema = named(
       }),
     ),
     next_offset: z.number().int(),
-    /** True when the attempt has ended and no line follows: a follower can stop polling. */
-    complete: z.boolean(),
+    complete: z
+      .boolean()
+      .describe('True when the attempt has ended and no line follows: a follower can stop polling.'),
   }),
 )
 export type LogPageView = z.output<typeof logPageSchema>
@@ -149,10 +164,13 @@ export const outputSchema = named(
     type: z.string(),
     uri: z.string(),
     rows: z.number().nullable(),
-    /** The artifact's description: schema, statistics, metrics, charts; what it holds depends on the type. */
-    sidecar: jsonObjectSchema,
-    /** The first rows of a table, else null. */
-    preview: z.object({ columns: z.array(z.string()), rows: z.array(z.array(z.unknown())) }).nullable(),
+    sidecar: jsonObjectSchema.describe(
+      "The artifact's description: schema, statistics, metrics, charts; what it holds depends on the type.",
+    ),
+    preview: z
+      .object({ columns: z.array(z.string()), rows: z.array(z.array(z.unknown())) })
+      .nullable()
+      .describe('The first rows of a table, else null.'),
   }),
 )
 export type OutputView = z.output<typeof outputSchema>

@@ -1,4 +1,4 @@
-import type { Delivery, JsonObject, OutgoingMessage } from '@celeriac/core'
+import type { Delivery, JsonObject, JsonValue, OutgoingMessage } from '@celeriac/core'
 import { z } from 'zod'
 import { decodeJson, encodeJson, jsonObject, parseWith } from './json-body.ts'
 
@@ -7,6 +7,8 @@ const controlSchema = z.looseObject({
   method: z.string().min(1),
   arguments: jsonObject.nullish(),
   destination: z.array(z.string()).nullish(),
+  pattern: z.string().nullish(),
+  matcher: z.string().nullish(),
   ticket: z.string().nullish(),
   reply_to: z.object({ exchange: z.string(), routing_key: z.string() }).nullish(),
 })
@@ -16,6 +18,9 @@ export interface ControlMessage {
   readonly arguments: JsonObject
   /** Node names it is meant for; null = all. */
   readonly destination: readonly string[] | null
+  /** Which node names it is meant for, when no destination is given: a glob, or a regular expression with `pcre`. */
+  readonly pattern: string | null
+  readonly matcher: string | null
   readonly ticket: string | null
   readonly replyTo: { readonly exchange: string; readonly routingKey: string } | null
 }
@@ -44,6 +49,8 @@ export function decodeControlMessage(delivery: Delivery): ControlMessage {
     method: message.method,
     arguments: message.arguments ?? {},
     destination: message.destination ?? null,
+    pattern: message.pattern ?? null,
+    matcher: message.matcher ?? null,
     ticket: message.ticket ?? null,
     replyTo: message.reply_to
       ? { exchange: message.reply_to.exchange, routingKey: message.reply_to.routing_key }
@@ -56,13 +63,14 @@ export const encodeControlReply = (
   to: NonNullable<ControlMessage['replyTo']>,
   ticket: string | null,
   node: string,
-  reply: JsonObject,
+  reply: JsonValue,
+  clock = 0,
 ): OutgoingMessage => ({
   exchange: to.exchange,
   routingKey: to.routingKey,
   mandatory: false,
   contentType: 'application/json',
   contentEncoding: 'utf-8',
-  headers: { ticket, clock: 0 },
+  headers: { ticket, clock },
   body: encodeJson({ [node]: reply }),
 })

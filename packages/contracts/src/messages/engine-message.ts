@@ -2,6 +2,7 @@ import type { Delivery, OutgoingMessage } from '@celeriac/core'
 import { z } from 'zod'
 import { decodeJson, encodeJson, parseWith } from './json-body.ts'
 import { engineMessageType } from './names.ts'
+import { requireKnownVersion, unknownVersion, versionHeaders } from './versions.ts'
 
 /** What the API and the schedulers themselves say on a partition's event queue. */
 export const engineMessageSchema = z.discriminatedUnion('event', [
@@ -21,6 +22,8 @@ export const engineMessageSchema = z.discriminatedUnion('event', [
     event: z.literal('partition.probe'),
     partition: z.number().int().nonnegative(),
     sender: z.string(),
+    /** When the sender gets it back, it has seen all that was in the queue before it. */
+    mark: z.number().int().nonnegative().optional(),
   }),
 ])
 export type EngineMessage = z.output<typeof engineMessageSchema>
@@ -37,11 +40,22 @@ export const encodeEngineMessage = (
   persistent: true,
   type: engineMessageType,
   ...(expirationMs === undefined ? {} : { expirationMs }),
+  headers: versionHeaders('event'),
   body: encodeJson(message),
 })
 
 export const isEngineMessage = (delivery: Delivery): boolean => delivery.type === engineMessageType
 
-/** Throws BROKER_MESSAGE_MALFORMED. */
-export const decodeEngineMessage = (delivery: Delivery): EngineMessage =>
-  parseWith(engineMessageSchema, decodeJson(delivery.body), 'event')
+const knownEvents: ReadonlySet<string> = new Set(
+  engineMessageSchema.options.map(({ shape }) => shape.event.value),
+)
+const anyEventSchema = z.looseObject({ event: z.string() })
+
+/** Throws BROKER_MESSAGE_MALFORMED; `isUnknownVersion` tells whether newer code may understand it. */
+export function decodeEngineMessage(delivery: Delivery): EngineMessage {
+  requireKnownVersion('event', delivery)
+  const body = parseWith(anyEventSchema, decodeJson(delivery.body), 'event')
+  if (!knownEvents.has(body.event))
+    throw unknownVersion('the event is not known', { event: body.event.slice(0, 100) })
+  return parseWith(engineMessageSchema, body, 'event')
+}

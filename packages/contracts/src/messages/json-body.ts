@@ -11,6 +11,7 @@ export const jsonObject = z.record(z.string(), z.unknown()) as unknown as z.ZodT
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
+const looseDecoder = new TextDecoder()
 
 export const encodeJson = (value: JsonValue | object): Uint8Array => encoder.encode(JSON.stringify(value))
 
@@ -20,6 +21,25 @@ export function decodeJson(body: Uint8Array): unknown {
     return JSON.parse(decoder.decode(body)) as unknown
   } catch (cause) {
     throw new AppError('BROKER_MESSAGE_MALFORMED', 'the message body is not JSON', { cause })
+  }
+}
+
+/** Strings, which stay as they are, and the words for numbers that JSON does not have. */
+const stringOrOddNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN/gs
+
+/**
+ * As {@link decodeJson}, for what Python's `json` writes: `NaN` and infinities, which are not JSON, are read as null.
+ * Throws BROKER_MESSAGE_MALFORMED.
+ */
+export function decodePythonJson(body: Uint8Array): unknown {
+  try {
+    return decodeJson(body)
+  } catch (error) {
+    const text = looseDecoder.decode(body)
+    if (!/NaN|Infinity/.test(text)) throw error
+    return decodeJson(
+      encoder.encode(text.replace(stringOrOddNumber, (word) => (word.startsWith('"') ? word : 'null'))),
+    )
   }
 }
 

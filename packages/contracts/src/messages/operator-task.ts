@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { jsonObject, parseWith } from './json-body.ts'
 import { operatorTaskName } from './names.ts'
 import type { TaskMessage } from './task-message.ts'
+import { requireKnownVersion, versionHeader, writtenVersion } from './versions.ts'
 
 const artifactRef = z.looseObject({ uri: z.string(), type: z.string() })
 
@@ -48,11 +49,14 @@ export function operatorTaskMessage(
     eta: null,
     expires: null,
     origin: sender.origin,
+    isLeasable: true,
+    version: writtenVersion('operatorTask'),
   }
 }
 
-/** Throws BROKER_MESSAGE_MALFORMED. */
+/** Throws BROKER_MESSAGE_MALFORMED; `isUnknownVersion` tells whether newer code may understand it. */
 export function operatorAttemptOf(message: TaskMessage): OperatorAttempt {
+  requireKnownVersion('operatorTask', { headers: { [versionHeader]: message.version ?? null } })
   const kwargs = parseWith(kwargsSchema, message.kwargs, 'kwargs')
   return {
     attemptId: message.id,

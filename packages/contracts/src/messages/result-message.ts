@@ -1,34 +1,22 @@
 import {
-  errorCodes,
-  isErrorCode,
   type AttemptOutcome,
   type Delivery,
-  type ErrorCode,
   type Instant,
   type JsonObject,
-  type JsonValue,
   type OutgoingMessage,
   type TaskFailure,
   type TaskProgress,
   type TaskResult,
 } from '@celeriac/core'
 import { z } from 'zod'
-import { decodeJson, encodeJson, jsonObject, jsonValue, parseWith } from './json-body.ts'
-import { celeryStates } from './names.ts'
+import { decodePythonJson, encodeJson, jsonObject, parseWith } from './json-body.ts'
+import { celeryStates, returnedState } from './names.ts'
+import { plainTaskEvent } from './plain-task-result.ts'
+import { failureOf } from './result-failure.ts'
+import { resultSchema, startedEvent, taskProgressSchema, type TaskEvent } from './result-meta.ts'
+import { requireKnownVersion, unknownVersion, versionHeaders } from './versions.ts'
 
-/**
- * Celery's result message ("task meta"), as the rpc backend publishes it to `reply_to`. A stock Celery worker sends
- * `task_id, status, result, traceback, children`; ours adds `worker`, `started_at` (epoch ms) and, in a failure's
- * `result`, `code`, `retryable` and `details`, which Celery clients ignore.
- */
-const resultSchema = z.looseObject({
-  task_id: z.string().min(1),
-  status: z.enum(celeryStates),
-  result: jsonValue,
-  traceback: z.string().nullish(),
-  worker: z.string().nullish(),
-  started_at: z.number().nullish(),
-})
+const states = [...celeryStates, returnedState] as const
 
 const artifactSchema = z.object({
   type: z.enum(['Table', 'Model', 'Transform', 'Report', 'Deployment']),
@@ -45,63 +33,31 @@ export const taskResultSchema = z.object({
   skipped: z.string().optional(),
 })
 
-export const taskProgressSchema = z.object({
-  current: z.number().nonnegative(),
-  total: z.number().nonnegative(),
-  message: z.string().max(1_000).default(''),
-})
-
-const failureSchema = z.looseObject({
-  exc_type: z.string().default('Exception'),
-  exc_message: jsonValue.default(null),
-  exc_module: z.string().nullish(),
-  code: z.string().optional(),
-  message: z.string().optional(),
-  retryable: z.boolean().optional(),
-  details: jsonObject.optional(),
-})
-
-export type ResultEvent =
-  | { readonly status: 'STARTED'; readonly worker: string | null; readonly startedAt: Instant | null }
-  | { readonly status: 'PROGRESS'; readonly progress: TaskProgress }
-  | {
-      readonly status: 'SUCCESS'
-      readonly result: TaskResult
-      readonly worker: string | null
-      readonly startedAt: Instant | null
-    }
-  | {
-      readonly status: 'FAILURE'
-      readonly failure: TaskFailure
-      readonly retryable: boolean
-      readonly worker: string | null
-      readonly startedAt: Instant | null
-    }
-  | { readonly status: 'RETRY' }
-  | { readonly status: 'REVOKED'; readonly reason: string }
-
-export interface TaskEvent {
-  readonly taskId: string
-  readonly event: ResultEvent
-}
-
 /** Who ran an attempt, and since when; goes into every result. */
 export interface AttemptRunner {
   readonly worker: string
   readonly startedAt: Instant | null
 }
 
-/** Reads a Celery result about an operator task. Throws BROKER_MESSAGE_MALFORMED. */
-export function decodeResultMessage(delivery: Delivery): TaskEvent {
-  const meta = parseWith(resultSchema, decodeJson(delivery.body), 'result')
+/**
+ * Reads a Celery result about an attempt. `isPlainTask` tells by the id of the task whether its result is a value of its
+ * own. Throws BROKER_MESSAGE_MALFORMED; `isUnknownVersion` tells whether newer code may understand it.
+ */
+export function decodeResultMessage(
+  delivery: Delivery,
+  isPlainTask: (taskId: string) => boolean = () => false,
+): TaskEvent {
+  requireKnownVersion('result', delivery)
+  const meta = parseWith(resultSchema, decodePythonJson(delivery.body), 'result')
+  if (isPlainTask(meta.task_id)) return { taskId: meta.task_id, event: plainTaskEvent(meta) }
   const worker = meta.worker ?? null
   const startedAt = meta.started_at ?? null
-  switch (meta.status) {
-    case 'STARTED': {
-      const started = z.looseObject({ hostname: z.string().optional() }).safeParse(meta.result)
-      const host = started.success ? (started.data.hostname ?? null) : null
-      return { taskId: meta.task_id, event: { status: 'STARTED', worker: worker ?? host, startedAt } }
-    }
+  const status = states.find((state) => state === meta.status)
+  if (status === undefined)
+    throw unknownVersion('the state of the attempt is not known', { status: meta.status.slice(0, 100) })
+  switch (status) {
+    case 'STARTED':
+      return { taskId: meta.task_id, event: startedEvent(meta) }
     case 'PROGRESS':
       return {
         taskId: meta.task_id,
@@ -135,6 +91,8 @@ export function decodeResultMessage(delivery: Delivery): TaskEvent {
       const { failure, retryable } = failureOf(meta.result, meta.traceback ?? null)
       return { taskId: meta.task_id, event: { status: 'FAILURE', failure, retryable, worker, startedAt } }
     }
+    case 'RETURNED':
+      return { taskId: meta.task_id, event: { status: 'RETURNED', worker } }
     case 'REVOKED': {
       const { failure } = failureOf(meta.result, null)
       return { taskId: meta.task_id, event: { status: 'REVOKED', reason: failure.message } }
@@ -142,60 +100,25 @@ export function decodeResultMessage(delivery: Delivery): TaskEvent {
   }
 }
 
-function failureOf(result: unknown, traceback: string | null): { failure: TaskFailure; retryable: boolean } {
-  const parsed = failureSchema.safeParse(result)
-  if (!parsed.success)
-    return { failure: { code: 'TASK_FAILED', message: 'failed without an error' }, retryable: true }
-  const { exc_type, exc_message, code, message, retryable, details } = parsed.data
-  const text = message ?? textOf(exc_message)
-  const known = code !== undefined && isErrorCode(code) ? code : codeOfException(exc_type)
-  return {
-    failure: {
-      code: known,
-      message: text === '' ? exc_type : text,
-      excType: exc_type,
-      ...(traceback === null || traceback === '' ? {} : { traceback }),
-      ...(details === undefined ? {} : { details }),
-    },
-    retryable: retryable ?? errorCodes[known].retryable,
-  }
-}
+/** `isLeased`: the worker is about to ack the delivery, and guards the attempt by its lease alone from then on. */
+export const encodeStarted = (
+  taskId: string,
+  replyTo: string,
+  runner: AttemptRunner,
+  isLeased = false,
+): OutgoingMessage =>
+  encodeMeta(
+    taskId,
+    replyTo,
+    'STARTED',
+    { pid: 0, hostname: runner.worker, ...(isLeased ? { leased: true } : {}) },
+    null,
+    runner,
+  )
 
-/** Celery sends an exception's arguments as a list. */
-function textOf(args: JsonValue): string {
-  const parts = Array.isArray(args) ? (args as readonly JsonValue[]) : args === null ? [] : [args]
-  return parts.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join(', ')
-}
-
-/** What the exceptions of Celery, and of our Python package inside a stock Celery worker, mean here. */
-function codeOfException(excType: string): ErrorCode {
-  switch (excType) {
-    case 'WorkerLostError':
-      return 'TASK_WORKER_LOST'
-    case 'TimeLimitExceeded':
-    case 'SoftTimeLimitExceeded':
-      return 'TASK_TIMED_OUT'
-    case 'NotRegistered':
-    case 'AlgorithmNotFound':
-      return 'TASK_ALGORITHM_NOT_FOUND'
-    case 'InvalidParams':
-      return 'TASK_INVALID_PARAMS'
-    case 'InvalidInput':
-      return 'TASK_INVALID_INPUT'
-    case 'ArtifactNotFound':
-      return 'TASK_ARTIFACT_NOT_FOUND'
-    case 'MemoryError':
-      return 'TASK_OUT_OF_MEMORY'
-    case 'Cancelled':
-    case 'TaskRevokedError':
-      return 'TASK_CANCELLED'
-    default:
-      return 'TASK_FAILED'
-  }
-}
-
-export const encodeStarted = (taskId: string, replyTo: string, runner: AttemptRunner): OutgoingMessage =>
-  encodeMeta(taskId, replyTo, 'STARTED', { pid: 0, hostname: runner.worker }, null, runner)
+/** Gives back an attempt that the worker holds by its lease alone: somebody else has to run it. */
+export const encodeReturned = (taskId: string, replyTo: string, runner: AttemptRunner): OutgoingMessage =>
+  encodeMeta(taskId, replyTo, returnedState, {}, null, runner)
 
 export const encodeProgress = (
   taskId: string,
@@ -254,6 +177,7 @@ function encodeMeta(
     persistent: true,
     priority: 0,
     correlationId: taskId,
+    headers: versionHeaders('result'),
     body: encodeJson({
       task_id: taskId,
       status,

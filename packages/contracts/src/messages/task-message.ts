@@ -7,6 +7,8 @@ import {
 } from '@celeriac/core'
 import { z } from 'zod'
 import { decodeJson, encodeJson, jsonArray, jsonObject, parseWith } from './json-body.ts'
+import { leaseHeader } from './names.ts'
+import { versionHeader } from './versions.ts'
 
 /** A Celery task, protocol v2: what a producer says. Source: reference of Celery's `as_task_v2`. */
 export interface TaskMessage {
@@ -24,6 +26,24 @@ export interface TaskMessage {
   readonly expires: string | null
   readonly origin: string
   readonly expirationMs?: number
+  /** The sender knows leases: a worker may ack the task while it runs. @default false */
+  readonly isLeasable?: boolean
+  /** Of a format of ours inside of the task; Celery's own tasks have none. @default none */
+  readonly version?: number | undefined
+  /** Called with what the task returned. @default none */
+  readonly callbacks?: readonly TaskSignature[]
+  /** Called with the id of the task when it has failed for good. @default none */
+  readonly errbacks?: readonly TaskSignature[]
+}
+
+/** A call that is yet to be made, as Celery writes it (`signature.py`); `options` are those of `apply_async`. */
+export interface TaskSignature {
+  readonly task: string
+  readonly args: readonly JsonValue[]
+  readonly kwargs: JsonObject
+  readonly options: JsonObject
+  readonly subtask_type: string | null
+  readonly immutable: boolean
 }
 
 const headersSchema = z.looseObject({
@@ -37,6 +57,8 @@ const headersSchema = z.looseObject({
   eta: z.string().nullish(),
   expires: z.string().nullish(),
   origin: z.string().nullish(),
+  [leaseHeader]: z.boolean().nullish(),
+  [versionHeader]: z.number().nullish(),
 })
 
 const bodySchema = z.tuple([jsonArray, jsonObject, z.looseObject({})])
@@ -75,11 +97,18 @@ export function encodeTaskMessage(message: TaskMessage, queue: string): Outgoing
       replaced_task_nesting: 0,
       stamped_headers: null,
       stamps: {},
+      ...(message.isLeasable === true ? { [leaseHeader]: true } : {}),
+      ...(message.version === undefined ? {} : { [versionHeader]: message.version }),
     },
     body: encodeJson([
       message.args,
       message.kwargs,
-      { callbacks: null, errbacks: null, chain: null, chord: null },
+      {
+        callbacks: message.callbacks ?? null,
+        errbacks: message.errbacks ?? null,
+        chain: null,
+        chord: null,
+      },
     ]),
   }
 }
@@ -98,6 +127,7 @@ export function decodeTaskMessage(delivery: Delivery): TaskMessage {
       details: { content_type: delivery.contentType ?? null, accepted: ['application/json'] },
     })
   const [args, kwargs] = parseWith(bodySchema, decodeJson(delivery.body), 'body')
+  const version = headers[versionHeader]
   return {
     id: headers.id,
     task: headers.task,
@@ -111,5 +141,7 @@ export function decodeTaskMessage(delivery: Delivery): TaskMessage {
     eta: headers.eta ?? null,
     expires: headers.expires ?? null,
     origin: headers.origin ?? '',
+    isLeasable: headers[leaseHeader] === true,
+    ...(version == null ? {} : { version }),
   }
 }

@@ -33,15 +33,14 @@ test('keys that begin with x- are the author’s own', () => {
 })
 
 test('what is not acted upon yet is kept, with a warning', () => {
-  const source = `schedule: "0 6 * * *"\npool: night\npriority: 5\n${read}      cache: true\n      resources: {memory: 2GiB}\n`
+  const source = `pool: night\npriority: 5\n${read}      cache: true\n      resources: {memory: 2GiB}\n`
   expect(findings(source)).toEqual([
-    'ignored_key 1:1 schedule',
-    'ignored_key 2:1 pool',
-    'ignored_key 3:1 priority',
-    'ignored_key 11:7 dag.operator_details.read.cache',
-    'ignored_key 12:7 dag.operator_details.read.resources',
+    'ignored_key 1:1 pool',
+    'ignored_key 2:1 priority',
+    'ignored_key 10:7 dag.operator_details.read.cache',
+    'ignored_key 11:7 dag.operator_details.read.resources',
   ])
-  expect(parsed(source).document).toMatchObject({ schedule: '0 6 * * *', pool: 'night', priority: 5 })
+  expect(parsed(source).document).toMatchObject({ pool: 'night', priority: 5 })
 })
 
 test('malformed canvas data is no obstacle', () => {

@@ -77,17 +77,69 @@ export interface QueueDepth {
 /** A private queue of this connection: exclusive, deleted with it, declared again (same name) on reconnect. */
 export interface PrivateQueueOptions {
   readonly name: string
-  /** Exchanges to bind it to; they belong to the topology. */
+  /** Exchanges to bind it to; they belong to the topology or were declared before. */
   readonly bindings: readonly { readonly exchange: string; readonly routingKey: string }[]
   readonly messageTtlMs?: number
+  /** The broker deletes the queue when nobody has consumed it for this long, as Celery's reply queues ask for. */
+  readonly expiresMs?: number
+}
+
+export type ExchangeType = 'direct' | 'fanout' | 'topic'
+
+export interface ExchangeSpec {
+  readonly name: string
+  readonly type: ExchangeType
+  readonly isDurable: boolean
+}
+
+/** A queue that connections share; durable. What is absent is the broker's default. */
+export interface QueueSpec {
+  readonly name: string
+  /** A classic queue has no `x-queue-type` at all, as stock Celery clients declare theirs. */
+  readonly type: 'classic' | 'quorum'
+  /** Returns to the queue before a message is dead-lettered: it is delivered `deliveryLimit + 1` times at most. */
+  readonly deliveryLimit?: number
+  /**
+   * Where rejected, expired and too often delivered messages go; without it they are dropped. Without a routing key
+   * they keep their own.
+   */
+  readonly deadLetter?: { readonly exchange: string; readonly routingKey?: string }
+  /** Most messages waiting. */
+  readonly maxLength?: number
+  /** What happens to a message too many: it is refused with a negative confirm (default), or the oldest one is dropped. */
+  readonly overflow?: 'reject-publish' | 'drop-head'
+  /** One consumer at a time gets messages; when it goes, the next in line takes over. */
+  readonly isSingleActiveConsumer?: boolean
+  /** Priorities 0 … n are told apart, higher ones first; classic queues only. Each costs the broker some memory. */
+  readonly maxPriority?: number
+  /** Messages expire after this time, unless their own time to live is shorter. */
+  readonly messageTtlMs?: number
+  /** The broker deletes the queue when nobody has consumed or declared it for this long. */
+  readonly expiresMs?: number
+  /** The broker deletes the queue when its last consumer goes; it stays until it has had one. */
+  readonly isAutoDelete?: boolean
+  /** Further arguments in the broker's words, for queues that others declare too. The memory broker ignores them. */
+  readonly arguments?: Readonly<Record<string, string | number | boolean>>
+}
+
+/** Leads from an exchange to a queue, or to another exchange, which then routes by the same key. */
+export type BindingSpec =
+  | { readonly exchange: string; readonly routingKey: string; readonly queue: string }
+  | { readonly exchange: string; readonly routingKey: string; readonly toExchange: string }
+
+/** Exchanges, queues and bindings that become known at run time, beside the fixed topology. */
+export interface Declaration {
+  readonly exchanges?: readonly ExchangeSpec[]
+  readonly queues?: readonly QueueSpec[]
+  readonly bindings?: readonly BindingSpec[]
 }
 
 export type BrokerState = 'connecting' | 'open' | 'blocked' | 'closed'
 
 /**
  * A message broker with AMQP 0-9-1 semantics. The topology (exchanges, queues, bindings) is fixed when the adapter is
- * built and asserted on every (re)connect. After a lost connection the adapter reconnects by itself, resumes its
- * consumers and lets work in flight finish. No driver type crosses this port.
+ * built and asserted on every (re)connect, and so is what `declare` adds to it. After a lost connection the adapter
+ * reconnects by itself, resumes its consumers and lets work in flight finish. No driver type crosses this port.
  */
 export interface Broker {
   readonly state: BrokerState
@@ -106,7 +158,22 @@ export interface Broker {
   publish(messages: readonly OutgoingMessage[]): Promise<readonly PublishOutcome[]>
   consume(options: ConsumeOptions): Promise<Consumer>
   declarePrivateQueue(options: PrivateQueueOptions): Promise<void>
-  /** Depth of the named queues of the topology; a queue that does not exist is left out. */
+  /**
+   * Makes sure that all of it exists, and again on every reconnect. Idempotent. Rejects with BROKER_UNAVAILABLE when
+   * something exists with other arguments or belongs to another connection, or a binding names what does not exist; of
+   * such a declaration nothing is asserted again later.
+   */
+  declare(declaration: Declaration): Promise<void>
+  /** Asserts these queues and exchanges, and bindings from and to them, no more. On the broker they stay. */
+  undeclare(names: { readonly queues?: readonly string[]; readonly exchanges?: readonly string[] }): void
+  /** Drops the messages that wait in the queue (not those handed out) and tells how many; 0 when there is no such queue. */
+  purge(queue: string): Promise<number>
+  /**
+   * Deletes the queue with its messages and asserts it no more. Its consumers hear `lost`, and resume when it is
+   * declared again. Idempotent. Rejects with CONFIG_INVALID for a queue of the fixed topology.
+   */
+  deleteQueue(queue: string): Promise<void>
+  /** Depth of the named queues; a queue that does not exist is left out. */
   depths(queues: readonly string[]): Promise<readonly QueueDepth[]>
   /** Registers a listener of state changes; returns its removal. */
   onState(listener: (state: BrokerState) => void): () => void

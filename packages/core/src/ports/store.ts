@@ -1,8 +1,16 @@
 import type { EndedAttempt } from '../engine-event.ts'
 import type { Instant, JsonObject, JsonValue } from '../json.ts'
-import type { DagPlan } from '../plan.ts'
+import type { DagPlan, PlanOperator } from '../plan.ts'
 import type { OperatorTask, RunHead } from '../run.ts'
-import type { OperatorTaskState, RunState } from '../states.ts'
+import type { OpenRunState, OperatorTaskState, RunState } from '../states.ts'
+import type { ScheduleSettings } from '../schedule.ts'
+import type { AccountStore } from './account-store.ts'
+import type { AdmissionStore, SubmissionGate } from './admission-store.ts'
+import type { IrisStore } from './iris-store.ts'
+import type { ModelRegistry } from './model-registry.ts'
+import type { RetentionStore } from './retention-store.ts'
+import type { ScheduleStore } from './schedule-store.ts'
+import type { TaskResultStore } from './task-result-store.ts'
 
 export interface DagVersionRecord {
   readonly dagId: string
@@ -22,6 +30,18 @@ export interface NewDag {
   readonly document: JsonObject
   readonly plan: DagPlan
   readonly contentHash: string
+  /**
+   * The schedule that a document brings along: a new version creates or changes the entry of the DAG's name, and with
+   * null removes the one that an earlier version brought. Left out: entries stay as they are.
+   */
+  readonly schedule?: ScheduleSettings | null
+  /** Runs of the DAG that may be active at a time, from this version on; left out or null: no limit. */
+  readonly maxActiveRuns?: number | null
+  /**
+   * A document that nobody wrote: it must not take away the schedule or the limit that an earlier version brought.
+   * CONFLICT_DAG_SETTINGS.
+   */
+  readonly isMade?: boolean
 }
 
 export interface NewRun {
@@ -30,9 +50,13 @@ export interface NewRun {
   readonly dagVersion: number
   readonly datasets: Readonly<Record<string, JsonValue>>
   readonly idempotencyKey: string | null
+  readonly gate?: SubmissionGate
 }
 
-/** A page of a list, newest first. `cursor` of the last page is null. */
+/**
+ * A page of a list, newest first. `cursor` of the last page is null. What is added while someone pages comes before the
+ * pages already read and moves none of them; a DAG or data set that is registered anew goes there too.
+ */
 export interface Page<T> {
   readonly items: readonly T[]
   readonly cursor: string | null
@@ -52,8 +76,16 @@ export interface RunSummary {
 
 export interface RunRecord extends RunSummary {
   readonly head: RunHead
+  /** False: it waits in the database until `admitRuns` lets it through; nobody takes it up before. */
+  readonly isAdmitted: boolean
   readonly plan: DagPlan
   readonly tasks: readonly OperatorTask[]
+}
+
+/** One operator of a run's plan, and what became of it. */
+export interface OperatorTaskRecord {
+  readonly operator: PlanOperator
+  readonly task: OperatorTask
 }
 
 /** The change of one operator task, fenced by the state and attempt that the writer saw in the database. */
@@ -101,7 +133,8 @@ export type CommitOutcome =
 export interface DatasetColumn {
   readonly name: string
   readonly type: 'integer' | 'number' | 'boolean' | 'date' | 'datetime' | 'string'
-  readonly nulls: number
+  /** Missing cells; null where the file does not say (Parquet without statistics). */
+  readonly nulls: number | null
 }
 
 export interface DatasetRecord {
@@ -117,16 +150,12 @@ export interface DatasetRecord {
   readonly createdAt: Instant
 }
 
-export interface ModelVersionRecord {
-  readonly name: string
-  readonly version: number
-  readonly alias: string | null
-  readonly runId: string
-  readonly operatorId: string
-  readonly attempt: number
-  readonly uri: string
-  readonly deployment: JsonObject
-  readonly createdAt: Instant
+/** Numbers of unfinished runs, and of their operator tasks, finished ones included. */
+export interface OpenWork {
+  readonly runs: Readonly<Record<OpenRunState, number>>
+  readonly operatorTasks: Readonly<Record<OperatorTaskState, number>>
+  /** Of the queued runs those that wait to be admitted. */
+  readonly waitingRuns: number
 }
 
 export interface AttemptRecord extends EndedAttempt {
@@ -137,13 +166,22 @@ export interface AttemptRecord extends EndedAttempt {
  * Everything durable. Each method is one transaction. All methods throw AppError: STORE_UNAVAILABLE when the database
  * cannot be reached or refuses writes, and the codes named below.
  */
-export interface Store {
+export interface Store
+  extends
+    ScheduleStore,
+    AdmissionStore,
+    RetentionStore,
+    AccountStore,
+    IrisStore,
+    ModelRegistry,
+    Pick<TaskResultStore, 'findTaskResults'> {
   /** Opens connections and checks the schema version. STORE_SCHEMA_OLDER / STORE_SCHEMA_NEWER. */
   start(): Promise<void>
   stop(): Promise<void>
+  /** Resolves when the database answers and takes writes. STORE_UNAVAILABLE. */
   ping(): Promise<void>
 
-  /** Registers a DAG version; the same content under the same name gives the existing version (`isNew` false). */
+  /** Registers a DAG version; the same content under the same name gives the existing version (`isNew` false). CONFLICT_SCHEDULE_EXISTS, CONFLICT_DAG_SETTINGS. */
   registerDag(dag: NewDag): Promise<{ readonly version: DagVersionRecord; readonly isNew: boolean }>
   findDagVersion(dag: {
     readonly idOrName: string
@@ -154,10 +192,20 @@ export interface Store {
     readonly cursor?: string
   }): Promise<Page<Omit<DagVersionRecord, 'plan' | 'document' | 'source'>>>
 
-  /** Inserts the run (`queued`) and its operator tasks (`pending`). The same idempotency key gives the existing run. */
-  createRun(run: NewRun): Promise<{ readonly head: RunHead; readonly isNew: boolean }>
+  /**
+   * Inserts the run (`queued`) and its operator tasks (`pending`). The same idempotency key gives the existing run,
+   * whatever the limits. LIMIT_OPEN_RUNS.
+   */
+  createRun(
+    run: NewRun,
+  ): Promise<{ readonly head: RunHead; readonly isNew: boolean; readonly isAdmitted: boolean }>
   findRun(id: string): Promise<RunRecord | null>
   findRunHead(id: string): Promise<RunHead | null>
+  /** One operator task, without the rest of its run. Null when there is no such run, or the run has no such operator. */
+  findOperatorTask(query: {
+    readonly runId: string
+    readonly operatorId: string
+  }): Promise<OperatorTaskRecord | null>
   listRuns(page: {
     readonly limit: number
     readonly cursor?: string
@@ -171,13 +219,18 @@ export interface Store {
     readonly partition: number
     readonly owner: string
   }): Promise<{ readonly epoch: number }>
-  /** Ids of the partition's runs that are not final, oldest first. */
-  listOpenRuns(query: { readonly partition: number }): Promise<readonly string[]>
-  /** Of these partitions, the ids of runs still `queued`: the outbox of `run.created`. */
+  /** Ids of the partition's runs that are not final, oldest first; with `startedOnly` without those still `queued`. */
+  listOpenRuns(query: {
+    readonly partition: number
+    readonly startedOnly?: boolean
+  }): Promise<readonly string[]>
+  /** Of these partitions, the ids of runs that are admitted and still `queued`: the outbox of `run.created`. */
   listQueuedRuns(query: {
     readonly partitions: readonly number[]
     readonly limit: number
   }): Promise<readonly { readonly id: string; readonly partition: number }[]>
+  /** For metrics. Costs in proportion to what is unfinished, whatever number of finished runs there are. */
+  countOpenWork(): Promise<OpenWork>
   commitBatch(batch: EngineBatch): Promise<CommitOutcome>
 
   /** CONFLICT_DATASET_EXISTS when the id is taken, unless `replace`. Without `id` the next free one is given. */
@@ -186,16 +239,4 @@ export interface Store {
   ): Promise<DatasetRecord>
   findDatasets(ids: readonly number[]): Promise<readonly DatasetRecord[]>
   listDatasets(page: { readonly limit: number; readonly cursor?: string }): Promise<Page<DatasetRecord>>
-
-  listModelVersions(page: {
-    readonly name?: string
-    readonly limit: number
-    readonly cursor?: string
-  }): Promise<Page<ModelVersionRecord>>
-  /** By version number, by alias, or (neither) the newest. */
-  findModelVersion(query: {
-    readonly name: string
-    readonly version?: number
-    readonly alias?: string
-  }): Promise<ModelVersionRecord | null>
 }

@@ -7,6 +7,7 @@ import {
   type Clock,
   type OperatorAttempt,
 } from '@celeriac/core'
+import { operatorTaskOf } from '../operator-task.ts'
 import type { ChildPool } from './child-pool.ts'
 import { LogBudget, type LogLimits } from './log-budget.ts'
 import { isTainted, ofError, outcomeOf, type Intervention } from './outcome.ts'
@@ -54,7 +55,6 @@ export class LocalAttempt implements AttemptHandle {
 
   start(): void {
     this.#withdraw = this.#options.pool.acquire({
-      isUrgent: false,
       onChild: (child) => this.#run(child),
       onUnavailable: (error) => this.#finish(ofError(error)),
     })
@@ -87,7 +87,7 @@ export class LocalAttempt implements AttemptHandle {
         request: {
           type: 'run',
           delivery_id: deliveryId,
-          task: taskOf(attempt),
+          task: operatorTaskOf(attempt),
           soft_time_limit_s: attempt.softTimeLimitS,
           memory_limit_bytes: memoryBytes,
         },
@@ -132,16 +132,3 @@ export class LocalAttempt implements AttemptHandle {
     this.#settle(outcome)
   }
 }
-
-/** kwargs of `celeriac.run_operator`, as Python reads them. */
-const taskOf = (attempt: OperatorAttempt): object => ({
-  run_id: attempt.runId,
-  operator_id: attempt.operatorId,
-  attempt: attempt.attempt,
-  algo_name: attempt.algoName,
-  params: attempt.params,
-  inputs: attempt.inputs,
-  output_prefix: attempt.outputPrefix,
-  artifact_root: attempt.artifactRoot,
-  datasets: attempt.datasets,
-})

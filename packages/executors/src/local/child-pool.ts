@@ -1,6 +1,6 @@
 import { AppError, type Clock } from '@celeriac/core'
 import type { Logger } from '@celeriac/runtime'
-import { PoolChild } from './pool-child.ts'
+import { PoolChild, type ChildEnd } from './pool-child.ts'
 import { Runner, type ChildConnection } from './runner.ts'
 import type { PythonCommand } from './runner-parent.ts'
 
@@ -8,7 +8,7 @@ import type { PythonCommand } from './runner-parent.ts'
  * DESIGN
  *
  * Keeps `size` children forked and lends them out, one job each.
- * - A request waits until a child is idle: urgent ones (predictions) first, else in order of arrival.
+ * - A request waits until a child is idle that will do: urgent ones first, else in order of arrival.
  * - `release` gives a child back; it is recycled after `maxJobsPerChild` jobs. `remove` is for a child whose inner
  *   state is not to be trusted (interrupted, out of memory). Every child that goes is replaced at once.
  * - Children that fail to start are replaced with growing delays; after `failuresBeforeRestart` in a row the parent
@@ -27,13 +27,20 @@ export interface ChildPoolOptions {
   readonly logger: Logger
   /** The counts may have changed. */
   readonly onChange: () => void
+  /** A process has ended and is replaced. Not called for those that the end of the pool takes along. */
+  readonly onReplaced?: (why: ReplacementReason) => void
+  /** A process is idle for the first time; it is lent right after. */
+  readonly onReady?: (child: PoolChild) => void
 }
 
+/** Why a process is replaced: how it ended, or that it did not get as far as being ready. */
+export type ReplacementReason = ChildEnd | 'start_failed'
+
 export interface ChildRequest {
-  /** Served before all that are not urgent. */
-  readonly isUrgent: boolean
-  /** Which of the idle children to take, if several are: the one with the highest score. */
-  readonly score?: (child: PoolChild) => number
+  /** Served before all that are not urgent. @default false */
+  readonly isUrgent?: boolean
+  /** Whether this child will do; asked whenever one is idle. @default any */
+  readonly accepts?: (child: PoolChild) => boolean
   onChild(child: PoolChild): void
   onUnavailable(error: AppError): void
 }
@@ -135,7 +142,7 @@ export class ChildPool {
       this.#options.onChange()
       return () => {}
     }
-    const queue = request.isUrgent ? this.#urgent : this.#waiting
+    const queue = request.isUrgent === true ? this.#urgent : this.#waiting
     queue.add(request)
     this.#watchOutage()
     this.#options.onChange()
@@ -163,39 +170,40 @@ export class ChildPool {
     this.#refill()
   }
 
-  #pick(request: ChildRequest): PoolChild | null {
-    let best: PoolChild | null = null
-    let bestScore = Number.NEGATIVE_INFINITY
+  #pick({ accepts }: ChildRequest): PoolChild | null {
     for (const child of this.#idle) {
       // One that is just dying stays in the set until its last output is read.
-      if (child.state !== 'idle') continue
-      if (request.score === undefined) return child
-      const score = request.score(child)
-      if (score > bestScore) [best, bestScore] = [child, score]
+      if (child.state === 'idle' && (accepts === undefined || accepts(child))) return child
     }
-    return best
+    return null
   }
 
   #onIdle(child: PoolChild): void {
     this.#unproven.get(child)?.()
-    this.#unproven.delete(child)
+    const isNew = this.#unproven.delete(child)
     this.#failures = 0
     this.#cancelOutage?.()
     this.#cancelOutage = null
+    if (isNew) this.#options.onReady?.(child)
     this.#lend(child)
   }
 
   #lend(child: PoolChild): void {
-    const queue = this.#urgent.size > 0 ? this.#urgent : this.#waiting
-    const [request] = queue
+    const request = this.#nextFor(child)
     if (request === undefined) {
       this.#idle.add(child)
       this.#options.onChange()
       return
     }
-    queue.delete(request)
+    if (!this.#urgent.delete(request)) this.#waiting.delete(request)
     request.onChild(child)
     this.#options.onChange()
+  }
+
+  #nextFor(child: PoolChild): ChildRequest | undefined {
+    for (const queue of [this.#urgent, this.#waiting])
+      for (const request of queue) if (request.accepts === undefined || request.accepts(child)) return request
+    return undefined
   }
 
   #onGone(child: PoolChild): void {
@@ -205,7 +213,10 @@ export class ChildPool {
       this.#unproven.get(child)?.()
       this.#unproven.delete(child)
       this.#countFailure('ended before it was ready')
-    } else this.#refill()
+    } else {
+      if (!this.#isStopped) this.#options.onReplaced?.(child.end ?? 'died')
+      this.#refill()
+    }
     this.#options.onChange()
     if (this.#children.size > 0) return
     this.#watchOutage()
@@ -248,6 +259,7 @@ export class ChildPool {
     // With its parent gone, a child did not fail by itself.
     if (this.#isStopped || !this.#runner.isUp) return
     this.#failures += 1
+    this.#options.onReplaced?.('start_failed')
     this.#lastError = new AppError('EXECUTOR_UNAVAILABLE', 'a Python process did not start', {
       details: { reason },
     })

@@ -118,6 +118,16 @@ export type RequestFrame =
       readonly rows: readonly unknown[]
       readonly columns: readonly string[] | null
     }
+  | {
+      readonly type: 'load'
+      readonly delivery_id: string
+      readonly model_uri: string
+      /** Models that leave the process first. */
+      readonly unload: readonly string[]
+      /** Rows to score once it is there, in batches of one, two and three. */
+      readonly warm_up: readonly unknown[]
+    }
+  | { readonly type: 'unload'; readonly delivery_id: string; readonly unload: readonly string[] }
 
 /** The line by which a child says on stdout and stderr that all output of a delivery was written. */
 export const sentinelPrefix = '\0celeriac-end '

@@ -9,10 +9,9 @@ import type {
 import { systemClock, type Logger, type MetricsRegistry } from '@celeriac/runtime'
 import { availableParallelism } from 'node:os'
 import { LocalAttempt } from './attempt.ts'
-import { executorGauges, type ExecutorCounts } from '../metrics.ts'
+import { executorMeter, type ExecutorCounts } from '../metrics.ts'
 import { ChildPool } from './child-pool.ts'
 import { defaultLogLimits, type LogLimits } from './log-budget.ts'
-import { Predictor, type PredictRequest, type PredictResponse } from './prediction.ts'
 import type { PythonCommand } from './runner-parent.ts'
 
 export interface LocalExecutorLimits {
@@ -24,8 +23,6 @@ export interface LocalExecutorLimits {
   readonly cancelGraceMs: number
   /** For the parent (which imports the scientific stack) and for each child. @default 60,000 */
   readonly startTimeoutMs: number
-  /** Predictions that may wait for a process. @default 1,000 */
-  readonly maxWaitingPredictions: number
   readonly logs: LogLimits
 }
 
@@ -34,7 +31,6 @@ export const defaultLocalExecutorLimits: LocalExecutorLimits = {
   maxTasksPerChild: 200,
   cancelGraceMs: 5_000,
   startTimeoutMs: 60_000,
-  maxWaitingPredictions: 1_000,
   logs: defaultLogLimits,
 }
 
@@ -51,8 +47,6 @@ export interface LocalExecutorOptions {
 }
 
 export interface LocalExecutor extends Executor {
-  /** Scores rows by a deployed model. Throws the codes of `Predictor.predict`. */
-  predict(request: PredictRequest): Promise<PredictResponse>
   counts(): ExecutorCounts
   /** Versions of Python and its libraries; empty before `start`. */
   readonly versions: Readonly<Record<string, string | null>>
@@ -72,7 +66,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
   const clock = options.clock ?? systemClock
   const limits = { ...defaultLocalExecutorLimits, ...options.limits }
   const name = options.name ?? 'local'
-  const setGauges = options.metrics === undefined ? null : executorGauges(options.metrics, name)
+  const meter = options.metrics === undefined ? null : executorMeter(options.metrics, name)
   const counts = (): ExecutorCounts => ({ ...pool.counts, waiting: pool.waiting })
   const pool = new ChildPool({
     python: options.python,
@@ -83,13 +77,8 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
     lineBytes: limits.logs.lineBytes,
     clock,
     logger: options.logger.child({ component: 'executor', executor: name }),
-    onChange: () => setGauges?.(counts()),
-  })
-  const predictor = new Predictor({
-    pool,
-    clock,
-    maxWaiting: limits.maxWaitingPredictions,
-    overrunMs: limits.cancelGraceMs,
+    onChange: () => meter?.set(counts()),
+    onReplaced: (why) => meter?.replaced(why),
   })
   const attempts = new Map<string, LocalAttempt>()
   const ended = new Set<string>()
@@ -142,7 +131,6 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
       attempts.get(attemptId)?.status ?? (ended.has(attemptId) ? 'finished' : 'unknown'),
     cancel: (attemptId, reason) => attempts.get(attemptId)?.cancel(reason),
     adopt: () => Promise.resolve(null),
-    predict: (request) => predictor.predict(request),
     counts,
     get versions() {
       return pool.versions

@@ -39,6 +39,9 @@ export interface ChildJob {
   onEnd(end: JobEnd): void
 }
 
+/** Why a process ended. `killed`: by this worker, after an attempt that was stopped or left the process unsound. */
+export type ChildEnd = 'recycled' | 'killed' | 'died'
+
 export interface PoolChildListener {
   onIdle(child: PoolChild): void
   onGone(child: PoolChild): void
@@ -68,6 +71,7 @@ export class PoolChild {
   readonly #listener: PoolChildListener
   readonly #openStreams = new Set<Stream>(['stdout', 'stderr'])
   #state: 'busy' | 'idle' | 'retiring' | 'dead' = 'busy'
+  #end: ChildEnd | null = null
   #isReady = false
   #running: RunningJob | null = null
   #fault: AppError | null = null
@@ -94,6 +98,11 @@ export class PoolChild {
 
   get state(): 'busy' | 'idle' | 'retiring' | 'dead' {
     return this.#state
+  }
+
+  /** Why it ended or is about to; null while it is neither. */
+  get end(): ChildEnd | null {
+    return this.#end
   }
 
   /** Hands a job to an idle child. */
@@ -124,12 +133,14 @@ export class PoolChild {
     if (this.#state === 'dead' || this.#state === 'retiring') return
     if (this.#running !== null) return this.kill()
     this.#state = 'retiring'
+    this.#end ??= 'recycled'
     this.#control.write(encodeFrame({ type: 'stop' }))
     this.#cancelKill = this.#clock.after(graceMs, () => this.kill())
   }
 
   kill(): void {
     if (this.#isGone) return
+    this.#end ??= 'killed'
     this.#state = 'dead'
     killGroup(this.pid)
     this.#control.destroy()
@@ -138,6 +149,7 @@ export class PoolChild {
   /** The parent reaped the process, or is lost itself (nulls) and took it along. */
   onExited(exit: Pick<ExitedFrame, 'exit_code' | 'signal'>): void {
     this.#exit = exit
+    this.#end ??= 'died'
     this.#state = 'dead'
     // Whatever it started in its process group must not outlive it; this also closes the streams they share.
     killGroup(this.pid)
@@ -162,6 +174,7 @@ export class PoolChild {
     this.#control.on('data', read)
     this.#control.once('close', () => {
       this.#isControlClosed = true
+      this.#end ??= 'died'
       this.#state = 'dead'
       killGroup(this.pid)
       this.#cancelDeath = this.#clock.after(drainMs, () => this.#settleDeath('late'))

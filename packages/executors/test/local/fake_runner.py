@@ -69,8 +69,9 @@ def child(child_id):
         if frame is None or frame["type"] == "stop":
             os._exit(0)
         delivery = frame["delivery_id"]
-        if frame["type"] == "predict":
-            control.sendall(pack("result", delivery_id=delivery, **predict(frame)))
+        if frame["type"] in ("predict", "load", "unload"):
+            answer = {"predict": predict, "load": load, "unload": unload}[frame["type"]](frame)
+            control.sendall(pack("result", delivery_id=delivery, **answer))
             continue
 
         def cancel(*_):
@@ -108,19 +109,52 @@ def failure(code, message, **more):
     return {"status": "FAILURE", "error": error}
 
 
-def predict(frame):
-    rows = frame["rows"]
-    if rows and rows[0].get("do") == "invalid":
-        details = [{"path": "rows.0.x", "expected": "number", "got": "string"}]
-        return failure("TASK_INVALID_PARAMS", "bad rows", details=details)
-    if rows and "seconds" in rows[0]:
-        time.sleep(rows[0]["seconds"])
-    if rows and rows[0].get("do") == "kill9":
+loaded = []
+
+
+def load(frame):
+    """`uri` says what the model is like: `…/missing` does not exist, `…/fatal` kills its process, `…/bytes=9` is that large."""
+    uri = frame["model_uri"]
+    unload(frame)
+    if uri.endswith("/missing"):
+        return failure("TASK_ARTIFACT_NOT_FOUND", "no such deployment")
+    if uri.endswith("/fatal"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return {
-        "status": "SUCCESS",
-        "result": {"predictions": [{"predict_result": os.getpid()} for _ in rows], "model": {"name": frame["model_uri"]}},
-    }
+    loaded.append(uri)
+    _, _, size = uri.rpartition("bytes=")
+    sizes = [1, 2, 3] if frame["warm_up"] else []
+    result = {"bytes": int(size) if size.isdigit() else 1, "timings": [[n, 0.0001 + n * 0.00001] for n in sizes]}
+    return {"status": "SUCCESS", "result": result}
+
+
+def unload(frame):
+    for uri in frame["unload"]:
+        if uri in loaded:
+            loaded.remove(uri)
+    return {"status": "SUCCESS", "result": {}}
+
+
+def predict(frame):
+    """A row is [x, do]. The answer tells who gave it, in how large a batch, and what that process had loaded."""
+    rows = frame["rows"]
+    if frame["model_uri"] not in loaded:
+        return failure("TASK_FAILED", "not loaded")
+    for x, do in rows:
+        if do == "invalid":
+            details = [{"path": "rows[0].x", "expected": "number", "got": "string"}]
+            return failure("TASK_INVALID_PARAMS", "bad rows", details=details)
+        if do == "sleep":
+            time.sleep(x)
+        if do == "kill9":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if do and do.startswith("die-once "):
+            try:
+                os.close(os.open(do[9:], os.O_CREAT | os.O_EXCL))
+                os.kill(os.getpid(), signal.SIGKILL)
+            except FileExistsError:
+                pass
+    answer = {"pid": os.getpid(), "batch": len(rows), "loaded": loaded}
+    return {"status": "SUCCESS", "result": {"predictions": [{"predict_result": x, **answer} for x, _ in rows]}}
 
 
 def act(control, delivery, frame):

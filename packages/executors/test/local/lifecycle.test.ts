@@ -36,7 +36,7 @@ test('start fails when the parent says nothing in time', async () => {
 test.for(['exit', 'exit-after-hello'])('attempts fail when no process starts (%s)', async (how) => {
   const executor = anExecutor({
     python: broken({ FAKE_CHILD: how }),
-    limits: { startTimeoutMs: 400, cancelGraceMs: 100 },
+    limits: { startTimeoutMs: 2_000, cancelGraceMs: 100 },
   })
   await executor.start()
   expect(await run(executor, anAttempt())).toMatchObject({

@@ -6,8 +6,14 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createLocalExecutor, type LocalExecutor, type LocalExecutorLimits } from '../../src/index.ts'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import {
+  createLocalExecutor,
+  loadDeployment,
+  ModelServer,
+  type LocalExecutor,
+  type LocalExecutorLimits,
+} from '../../src/index.ts'
 import { aListener, anAttempt as anyAttempt, isAlive } from './setup.ts'
 
 /** The real runner and the real algorithms. One warm pool serves all tests but those that need other limits. */
@@ -178,25 +184,37 @@ test('a model is trained, deployed and asked for predictions', async () => {
   const table = await output('algo_local_read_file', { uri: fileUrlOf(file), format: 'csv' })
   const model = await output('algo_local_model_2c_l', { x_cols: ['a', 'b'], y_col: 'y', pre_value: 1 }, table)
   const deployment = await output('algo_local_model_deploy', { name: 'line' }, model)
-  const predict = (cells: readonly JsonObject[]) =>
-    shared.predict({ modelUri: deployment.uri, rows: cells, columns: null, deadlineAt: Date.now() + 30_000 })
-  const { predictions } = await predict([
-    { a: 1, b: 0 },
-    { a: 59, b: 0 },
-  ])
-  expect(predictions.map((row) => row['predict_result'])).toEqual([0, 1])
-  await expect(predict([{ a: 'one', b: 0 }])).rejects.toMatchObject({
-    code: 'VALIDATION_ROW_INVALID',
-    details: { fields: [{ path: expect.stringContaining('a') }] },
-  })
-  await expect(
-    shared.predict({
-      modelUri: `${artifactRoot}/none/0`,
-      rows: [{}],
-      columns: null,
-      deadlineAt: Date.now() + 30_000,
-    }),
-  ).rejects.toMatchObject({ code: 'TASK_ARTIFACT_NOT_FOUND' })
+  const chances: number[][] = []
+  // Once as it is, and once as if it did not convert: the numbers are the same.
+  for (const runtime of ['native', 'python'] as const) {
+    const server = new ModelServer({
+      load: async (uri) => {
+        const loaded = await loadDeployment(uri)
+        return runtime === 'native' ? loaded : { ...loaded, scorer: null }
+      },
+      python,
+      logger: silentLogger(),
+    })
+    onTestFinished(() => server.stop())
+    const predict = (cells: readonly JsonObject[], modelUri = deployment.uri) =>
+      server.predict({ modelUri, rows: cells, columns: null, deadlineAt: Date.now() + 60_000 })
+    const answer = await predict([
+      { a: 1, b: 0 },
+      { a: 59, b: 0 },
+    ])
+    expect(answer).toMatchObject({ runtime, model: { name: 'line' }, timing: { batchRows: 2 } })
+    expect(answer.predictions.map((row) => row['predict_result'])).toEqual([0, 1])
+    chances.push(answer.predictions.map((row) => Number(row['predict_probability'])))
+    await expect(predict([{ a: 'one', b: 0 }])).rejects.toMatchObject({
+      code: 'VALIDATION_ROW_INVALID',
+      details: { fields: [{ path: 'rows[0].a', expected: 'number', got: '"one"' }] },
+    })
+    await expect(predict([{}], `${artifactRoot}/none/0`)).rejects.toMatchObject({
+      code: 'TASK_ARTIFACT_NOT_FOUND',
+    })
+  }
+  for (const [row, chance] of (chances[0] ?? []).entries())
+    expect(chance).toBeCloseTo(chances[1]?.[row] ?? -1, 12)
 })
 
 test('when Node is killed, no Python process stays behind', async () => {

@@ -16,9 +16,10 @@ from .operator_task import execute
 
 TASK_NAME = "celeriac.run_operator"
 
-# The schedulers declare the executor queues, with arguments of their own (quorum, dead-letter exchange, delivery limit). A
-# worker that declared them with Celery's defaults would be refused (406), so it takes them as they are.
-EXECUTORS = ("local", "dc")
+# The schedulers declare the executor queues, with arguments of their own (quorum, dead-letter exchange, a delivery
+# limit). A worker that declared them with Celery's defaults would be refused (406), so it takes them as they are.
+OWN_EXECUTORS = [name.strip() for name in os.environ.get("CELERIAC_EXECUTORS", "").split(",")]
+EXECUTORS = ("local", "dc", *filter(None, OWN_EXECUTORS))
 PREFIX = os.environ.get("CELERIAC_QUEUE_PREFIX", "")
 QUEUES = [
     Queue(

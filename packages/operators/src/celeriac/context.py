@@ -21,6 +21,7 @@ from .artifacts import models, reports, tables, transforms
 from .artifacts.columns import normalised
 from .artifacts.commit import Outputs
 from .artifacts.models import ModelArtifact
+from .artifacts.table_writer import TableWriter
 from .artifacts.tables import TableArtifact
 from .errors import InvalidInput, InvalidParams, OperatorError
 from .transforms import Transform
@@ -135,6 +136,15 @@ class Context:
         sidecar = tables.write_table(self._place(port, "Table"), table, merged | self._created_by())
         return self._written(port, "Table", rows=sidecar["rows"])
 
+    def table_writer(self, port: int, schema: pa.Schema, *, with_csv: bool = False) -> TableWriter:
+        """Writes a table in parts; hand it to `end_table` when all are written."""
+        return TableWriter(self._place(port, "Table"), schema, with_csv=with_csv)
+
+    def end_table(self, port: int, writer: TableWriter, facts: dict[str, Any]) -> str:
+        """Ends a table that was written in parts and returns its URI. Unlike `write_table`, nothing is inherited."""
+        writer.close({"transforms": [], **facts, **self._created_by()})
+        return self._written(port, "Table", rows=writer.rows)
+
     def write_model(self, port: int, estimator: Any, facts: dict[str, Any]) -> str:
         """Writes a fitted estimator and returns its URI. `facts`: see `artifacts.models.write_model`."""
         sidecar = models.write_model(self._place(port, "Model"), estimator, facts | self._created_by())
@@ -179,12 +189,16 @@ class Context:
         """Asks the scheduler to register a model version."""
         self._result["deployment"] = description
 
-    def progress(self, current: float, total: float, message: str = "") -> None:
-        """Reports progress; at most ten reports a second are sent, the first and the last always."""
+    def progress(self, current: float, total: float, message: str = "", *, at_once: bool = False) -> None:
+        """Reports progress; at most ten reports a second are sent, the first and the last always.
+
+        `at_once`: sent in any case. For the start of a long stage, whose report would otherwise come after it.
+        """
         if self._report is None:
             return
         now = time.monotonic()
-        if current < total and self._reported_at and now - self._reported_at < PROGRESS_INTERVAL_S:
+        is_due = not self._reported_at or now - self._reported_at >= PROGRESS_INTERVAL_S
+        if current < total and not is_due and not at_once:
             return
         self._reported_at = now
         self._report(current, total, message)
@@ -225,7 +239,7 @@ class Context:
             return {}
         sidecar = self.table(0).sidecar
         facts = {k: sidecar[k] for k in tables.COLUMN_FACTS if sidecar.get(k) in table.column_names}
-        for key in ("positive", "clustered_by"):
+        for key in ("positive", "clustered_by", "task", "classes"):
             if facts and key in sidecar:
                 facts[key] = sidecar[key]
         return facts | {"transforms": self.table(0).transforms}

@@ -1,13 +1,14 @@
 """Errors an operator can end with.
 
 Every error that leaves an operator has a stable code, a one-line message for people and a verdict on whether another
-attempt can help. Exceptions that are not an `OperatorError` become `TASK_FAILED` (retryable): they may come from
-anything, a full disk included.
+attempt can help. A full disk is `STORE_FULL`: another attempt may find space. Other exceptions that are not an
+`OperatorError` become `TASK_FAILED` (retryable): they may come from anything.
 """
 
 from __future__ import annotations
 
 import difflib
+import errno
 import json
 import traceback
 from collections.abc import Iterable
@@ -92,9 +93,12 @@ def describe(error: BaseException, memory_limit_bytes: int | None = None) -> dic
     if isinstance(error, MemoryError):
         code, retryable = "TASK_OUT_OF_MEMORY", True
         message = _out_of_memory(message, memory_limit_bytes)
+    elif _is_disk_full(error):
+        code, retryable = "STORE_FULL", True
+        message = f"the disk is full ({message})"
     elif isinstance(error, SystemExit):
         message = f"the operator called sys.exit({_text(error)})"
-    if not isinstance(code, str) or not code.startswith("TASK_"):
+    if not isinstance(code, str) or not (code.startswith("TASK_") or code == "STORE_FULL"):
         code = "TASK_FAILED"
     out: dict[str, Any] = {
         "code": code,
@@ -109,6 +113,17 @@ def describe(error: BaseException, memory_limit_bytes: int | None = None) -> dic
     if details:
         out["details"] = _json_safe(details, DETAILS_LIMIT)
     return out
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    """No space, or no quota, behind the error or what it was raised for."""
+    for _ in range(10):  # causes may go in a circle
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if error.__cause__ is None:
+            return False
+        error = error.__cause__
+    return False
 
 
 def _out_of_memory(message: str, limit: int | None) -> str:

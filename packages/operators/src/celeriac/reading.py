@@ -58,9 +58,9 @@ def read_csv(content: bytes, options: CsvOptions) -> pa.Table:
     head = content[:HEAD_BYTES].decode("utf-8", "ignore")
     if not head.strip():
         raise InvalidInput("the file is empty")
-    delimiter = options.delimiter or _sniff(head, options.quote)
+    delimiter = options.delimiter or sniff_delimiter(head, options.quote)
     file = _CsvFile(content, delimiter, options)
-    names = _header(head, delimiter, options)
+    names = header_names(head, delimiter, options)
     table = file.read(len(names))
     if options.limit is not None:
         table = table.slice(0, options.limit)
@@ -93,7 +93,7 @@ def _as_utf8(content: bytes, encoding: str | None) -> bytes:
         ) from problem
 
 
-def _sniff(head: str, quote: str | None) -> str:
+def sniff_delimiter(head: str, quote: str | None) -> str:
     """The delimiter that splits the first lines into the same, greatest number of fields; a comma without any."""
     lines = [line for line in head.splitlines()[:SNIFF_LINES] if line]
 
@@ -110,7 +110,8 @@ def _reader(text: str, delimiter: str, quote: str | None) -> Any:
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, **quoting)
 
 
-def _header(head: str, delimiter: str, options: CsvOptions) -> list[str]:
+def header_names(head: str, delimiter: str, options: CsvOptions) -> list[str]:
+    """The names of the columns, before they are renamed; c0, c1, … where there are none."""
     row = next((row for row in _reader(head, delimiter, options.quote) if row), [])
     names = [cell.strip() for cell in row] if options.header else [""] * len(row)
     return [name or f"c{i}" for i, name in enumerate(names)]

@@ -1,4 +1,8 @@
-"""What the training algorithms share: features, labels, weights, and the facts of a model sidecar."""
+"""What the training algorithms share: features, labels, weights, and the facts of a model sidecar.
+
+A learner predicts labels (classification) or numbers (regression). `auto` decides by the label column: text and
+booleans are labels, and so are at most 20 distinct whole numbers; other numbers are values of a regression.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from .artifacts.columns import labels, logical_type, matrix, numbers, require
+from .artifacts.columns import is_numeric, labels, logical_type, matrix, numbers, require
 from .context import Context
 from .errors import InvalidInput
+
+AUTO_CLASSES = 20
+MAX_CLASSES = 1000
+LARGEST_EXACT = 2**53  # whole numbers beyond it change on their way through JSON
+LIBLINEAR_MAX = 1e30
+WEIGHT_MAX = 1e15  # with much greater ones liblinear does not end, and sums of squares overflow
+SQUARE_MAX = 1e150  # numbers whose squares can still be added up
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 class TrainingSet(NamedTuple):
@@ -18,16 +30,20 @@ class TrainingSet(NamedTuple):
 
     features: list[dict[str, str]]  # name and dtype, in column order
     x: np.ndarray  # (rows, features), float64, finite
-    y: np.ndarray  # (rows,)
+    y: np.ndarray  # (rows,) labels; float64, finite for a regression
     weights: np.ndarray | None  # (rows,), finite, >= 0
+    task: str = "classification"  # or "regression"
 
     @property
     def names(self) -> list[str]:
         return [feature["name"] for feature in self.features]
 
 
-def training_set(ctx: Context) -> TrainingSet:
-    """Reads input 0 by the parameters x_cols, y_col and weight_col. Raises InvalidInput."""
+def training_set(ctx: Context, task: str = "classification") -> TrainingSet:
+    """Reads input 0 by the parameters x_cols, y_col and weight_col. Raises InvalidInput.
+
+    `task`: classification, regression or auto.
+    """
     table = ctx.table(0).read()
     target, weight = ctx.params["y_col"], ctx.params["weight_col"]
     if table.num_rows == 0:
@@ -39,7 +55,92 @@ def training_set(ctx: Context) -> TrainingSet:
     if not names:
         raise InvalidInput("the table has no columns but the label")
     weights = row_weights(table, weight)
-    return TrainingSet(feature_specs(table, names), matrix(table, names), labels(table, target), weights)
+    if task == "auto":
+        task = guessed_task(table, target)
+        print(f"{task}, by the values of the label column")
+    y = target_values(table, target) if task == "regression" else class_values(table, target)
+    return TrainingSet(feature_specs(table, names), matrix(table, names), y, weights, task)
+
+
+def guessed_task(table: pa.Table, target: str) -> str:
+    """What `auto` means for a label column: "classification" or "regression"."""
+    kind = table.column(target).type
+    if not is_numeric(kind) or pa.types.is_boolean(kind):
+        return "classification"
+    values = np.unique(numbers(table.column(target).drop_null()))
+    return "classification" if len(values) <= AUTO_CLASSES and (values == np.floor(values)).all() else "regression"
+
+
+def target_values(table: pa.Table, target: str) -> np.ndarray:
+    """The numbers a regression learns, (rows,), float64. Raises InvalidInput unless all are finite numbers."""
+    kind = table.column(target).type
+    if not is_numeric(kind) or pa.types.is_boolean(kind):
+        raise InvalidInput(
+            f'label column "{target}" is {logical_type(kind)}; a regression learns numbers', column=target
+        )
+    values = matrix(table, [target], "label column")[:, 0]
+    if len(values) and np.abs(values).max() > SQUARE_MAX:
+        raise InvalidInput(f'label column "{target}" has values beyond ±{SQUARE_MAX:.2g}', column=target)
+    return values
+
+
+def class_values(table: pa.Table, target: str) -> np.ndarray:
+    """The labels a classifier learns, (rows,). Raises InvalidInput for missing ones and for huge whole numbers."""
+    values = labels(table, target)
+    if values.dtype.kind in "if" and np.abs(values, dtype=np.float64).max() > LARGEST_EXACT:
+        raise InvalidInput(
+            f'label column "{target}" has numbers beyond ±2^53, which JSON does not carry exactly: not class labels',
+            column=target,
+        )
+    if values.dtype.kind == "f" and (values != np.floor(values)).any():
+        raise InvalidInput(
+            f'label column "{target}" has numbers with a fraction: class labels are text, booleans or whole numbers',
+            column=target,
+        )
+    return values
+
+
+def class_labels(ctx: Context, data: TrainingSet) -> tuple[list[Any], Any]:
+    """The labels, ascending, and the positive one by pre_value (None: of two the greater, of more there is none).
+
+    Raises InvalidInput unless there are 2 to 1,000 labels, two of them on rows that weigh something.
+    """
+    target, wanted = ctx.params["y_col"], ctx.params["pre_value"]
+    classes = np.unique(data.y).tolist()
+    if len(classes) < 2:
+        raise InvalidInput(f'label column "{target}" has one value only; at least 2 are needed', column=target)
+    if len(classes) > MAX_CLASSES:
+        raise InvalidInput(f'label column "{target}" has {len(classes)} values: not a class label', column=target)
+    if data.weights is not None and len(np.unique(data.y[data.weights > 0])) < 2:
+        raise InvalidInput(f'label column "{target}" has one value only on rows with a positive weight', column=target)
+    if wanted is not None:
+        return classes, match_label(classes, wanted, "pre_value", ctx)
+    return classes, classes[1] if len(classes) == 2 else None
+
+
+def class_task(classes: Sequence[Any]) -> str:
+    """The `task` of a classifier's sidecar."""
+    return "binary_classification" if len(classes) == 2 else "multiclass_classification"
+
+
+def require_within(data: TrainingSet, limit: float, why: str) -> None:
+    """Raises InvalidInput naming the first feature with a value beyond ±limit."""
+    if not len(data.x):
+        return
+    too_great = np.maximum(data.x.max(axis=0), -data.x.min(axis=0)) > limit
+    if too_great.any():
+        name = data.names[int(np.argmax(too_great))]
+        raise InvalidInput(f'feature "{name}" has values beyond ±{limit:.2g}, {why}', column=name)
+
+
+def require_float32(data: TrainingSet) -> None:
+    """Raises InvalidInput for features that trees cannot take: they compare float32."""
+    require_within(data, FLOAT32_MAX, "the range of float32 in trees")
+
+
+def require_liblinear(data: TrainingSet) -> None:
+    """Raises InvalidInput for features with which liblinear does not end."""
+    require_within(data, LIBLINEAR_MAX, "with which solver liblinear does not end; standardise the features first")
 
 
 def feature_specs(table: pa.Table, names: Sequence[str]) -> list[dict[str, str]]:
@@ -56,6 +157,8 @@ def row_weights(table: pa.Table, name: str | None) -> np.ndarray | None:
     weights = numbers(table.column(name))
     if (weights < 0).any() or not (weights > 0).any():
         raise InvalidInput(f'weight column "{name}" must have no negative and some positive values', column=name)
+    if weights.max() > WEIGHT_MAX:
+        raise InvalidInput(f'weight column "{name}" has values beyond {WEIGHT_MAX:.2g}', column=name)
     return weights
 
 
@@ -86,6 +189,34 @@ def class_weights(ctx: Context, classes: Sequence[Any]) -> Any:
     if not isinstance(given, dict):
         return given
     return {match_label(classes, label, "class_weight", ctx): weight for label, weight in given.items()}
+
+
+def label_weights(
+    ctx: Context, data: TrainingSet, classes: Sequence[Any], *, balances_here: bool = False
+) -> tuple[Any, np.ndarray | None]:
+    """The arguments class_weight and sample_weight of a fit.
+
+    Text labels that read as whole numbers ("10", "01") are looked for as numbers by scikit-learn (1.9), and so never
+    found: their weights go to the rows. `balances_here`: balanced ones too, which forests look for in the same way.
+    """
+    given = class_weights(ctx, classes)
+    if not any(isinstance(label, str) and _reads_as_whole(label) for label in classes):
+        return given, data.weights
+    if given == "balanced" and balances_here:
+        found, counts = np.unique(data.y, return_counts=True)
+        given = dict(zip(found.tolist(), len(data.y) / (len(found) * counts), strict=True))
+    if not isinstance(given, dict):
+        return given, data.weights
+    of_rows = np.array([given.get(label, 1.0) for label in data.y], dtype=np.float64)
+    return None, of_rows if data.weights is None else of_rows * data.weights
+
+
+def _reads_as_whole(label: str) -> bool:
+    try:
+        int(label)
+    except ValueError:
+        return False
+    return True
 
 
 def model_facts(ctx: Context, data: TrainingSet, **facts: Any) -> dict[str, Any]:

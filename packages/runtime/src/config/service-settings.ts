@@ -3,6 +3,7 @@ import { optionalSetting, setting } from './config-schema.ts'
 import {
   choiceSetting,
   integerSetting,
+  listSetting,
   queuePrefixSetting,
   textSetting,
   urlSetting,
@@ -14,6 +15,13 @@ export const serviceSettings = {
     type: urlSetting(['amqp', 'amqps']),
     env: 'CELERIAC_AMQP_URL',
     description: 'RabbitMQ. Without it only `celeriac standalone` runs, with its broker in memory.',
+  }),
+  amqpHeartbeatS: setting({
+    type: integerSetting({ min: 0, max: 60 }),
+    env: 'CELERIAC_AMQP_HEARTBEAT_S',
+    default: 1,
+    description:
+      'Seconds between heartbeats on connections to RabbitMQ: what a service held that was frozen or cut off goes to others after two to three of them. 0 = no heartbeats; a `heartbeat` in the URL wins.',
   }),
   queuePrefix: setting({
     type: queuePrefixSetting(),
@@ -34,10 +42,23 @@ export const serviceSettings = {
     description:
       'Root of artifacts, logs and data sets, the same for all services; default: `artifacts` in the data directory.',
   }),
+  minFreeDiskMib: setting({
+    type: integerSetting({ min: 0, max: 1_073_741_824 }),
+    env: 'CELERIAC_MIN_FREE_DISK',
+    default: 256,
+    description:
+      'MiB that must be free under the artifacts: with less, a worker takes no operators and a scheduler no new work until there is space again; 0 = not watched.',
+  }),
   algorithmsDir: optionalSetting({
     type: textSetting(),
     env: 'CELERIAC_ALGORITHMS_DIR',
     description: 'Directories (separated as in PATH) with own algorithms, besides the built-in ones.',
+  }),
+  executors: setting({
+    type: listSetting(),
+    env: 'CELERIAC_EXECUTORS',
+    default: [],
+    description: 'Names of own executors, separated by commas, the same for all services.',
   }),
   httpHost: setting({
     type: textSetting(),

@@ -44,6 +44,24 @@ export const choiceSetting = <const T extends string>(choices: readonly T[]): z.
 export const listSetting = (): z.ZodType<string[]> =>
   z.preprocess(listOf, z.array(z.string().min(1))) as z.ZodType<string[]>
 
+const pairsOf = (value: unknown): unknown => {
+  const items = listOf(value)
+  if (!Array.isArray(items) || !items.every((item) => typeof item === 'string')) return items
+  return Object.fromEntries(
+    items.map((item) => {
+      const [name = '', ...rest] = item.split('=')
+      return [name.trim(), rest.join('=').trim()]
+    }),
+  )
+}
+
+/** `name=value` pairs separated by commas, a list of them (a repeated flag), or an object in the file. */
+export const pairsSetting = (): z.ZodType<Record<string, string>> =>
+  z.preprocess(
+    pairsOf,
+    z.record(z.string().min(1), z.string().min(1, { error: 'must be given as name=value' })),
+  ) as z.ZodType<Record<string, string>>
+
 /** An absolute URL of one of these schemes, e.g. `['amqp', 'amqps']`. */
 export const urlSetting = (schemes: readonly string[]): z.ZodType<string> =>
   z

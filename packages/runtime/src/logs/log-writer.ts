@@ -9,7 +9,7 @@ import type { LogLine } from '@celeriac/core'
  * an attempt without output costs none (not even a file). Only whole lines are written: a reader may see a partial
  * last line during a write, never after. A file system that fails must not fail the attempt: the fault goes to
  * `onError`, the lines of that write are lost. When the file system cannot keep up, lines beyond the buffer are
- * dropped, and a line says how many.
+ * dropped, and a line says how many; lines of the stream `system` never are: they say what else was left out.
  */
 export interface LogWriter {
   append(lines: readonly LogLine[]): void
@@ -69,7 +69,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
       if (isClosed) return
       for (const line of lines) {
         const encoded = encodeLine(line)
-        if (buffered + encoded.length > maxBufferedCharacters) {
+        if (line.stream !== 'system' && buffered + encoded.length > maxBufferedCharacters) {
           dropped += 1
           continue
         }

@@ -11,7 +11,7 @@ import { sqlErrorOf } from '../sql-error.ts'
 import { storableJson } from '../storable-json.ts'
 
 /**
- * The engine's batch: one call of the SQL function `commit_batch` (migrations/0001_commit_batch.sql), so one round trip
+ * The engine's batch: one call of the SQL function `commit_batch` (migrations/0004_leases.sql), so one round trip
  * and one transaction.
  *
  * Invariants: while the call runs it holds the partitions' rows FOR SHARE, so a takeover (`claimPartition`) waits for it,
@@ -101,6 +101,8 @@ const taskRow = ({ runId, fromState, fromAttempt, task }: TaskWrite): object => 
   attempt: task.attempt,
   attempt_id: task.attemptId,
   retries: task.retries,
+  losses: task.losses,
+  is_leased: task.isLeased,
   ready_at: task.readyAt,
   started_at: task.startedAt,
   finished_at: task.finishedAt,

@@ -5,15 +5,15 @@ const statement: Statement = {
   // The list of states repeats the predicate of the partial index `runs_open`, or the index would not be used.
   text: `
     select id from runs
-    where partition = $1 and state in ('queued', 'running', 'cancelling')
+    where partition = $1 and state in ('queued', 'running', 'cancelling') and (not $2 or state <> 'queued')
     order by created_at, id`,
 }
 
-/** Ids of the partition's runs that are not final, oldest first. */
+/** Ids of the partition's runs that are not final, oldest first; perhaps without those still `queued`. */
 export async function listOpenRuns(
   database: Database,
-  { partition }: { readonly partition: number },
+  { partition, startedOnly = false }: { readonly partition: number; readonly startedOnly?: boolean },
 ): Promise<readonly string[]> {
-  const rows = await database.call<{ id: string }>(statement, [partition])
+  const rows = await database.call<{ id: string }>(statement, [partition, startedOnly])
   return rows.map(({ id }) => id)
 }

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { and, eq, sql } from 'drizzle-orm'
-import type { DagVersionRecord, NewDag } from '@celeriac/core'
+import { AppError, type DagVersionRecord, type NewDag } from '@celeriac/core'
 import type { Database, Queryable } from '../database.ts'
 import { epochMs } from '../schema/columns.ts'
 import { dagVersions, dags } from '../schema/index.ts'
+import { rowsOf } from '../sql-rows.ts'
 import { storable } from '../storable-json.ts'
 import { dagVersionColumns } from './find-dag-version.ts'
+import { setDocumentSchedule } from './schedules/document-schedule.ts'
 
 export interface RegisteredDag {
   readonly version: DagVersionRecord
@@ -27,7 +29,10 @@ export async function registerDag(database: Database, dag: NewDag): Promise<Regi
     await db.select({ id: dags.id }).from(dags).where(eq(dags.name, dag.name)).for('update')
     const first = await findContent(db, dag)
     if (first !== null) return { version: first, isNew: false }
-    return { version: await insertVersion(db, dag), isNew: true }
+    if (dag.isMade === true) await refuseSettings(db, dag.name)
+    const version = await insertVersion(db, dag)
+    if (dag.schedule !== undefined) await setDocumentSchedule(db, version, dag.schedule)
+    return { version, isNew: true }
   })
 }
 
@@ -40,10 +45,28 @@ async function findContent(db: Queryable, dag: NewDag): Promise<DagVersionRecord
   return found ?? null
 }
 
+async function refuseSettings(db: Queryable, name: string): Promise<void> {
+  const [found] = await rowsOf(
+    db,
+    sql`select 1 from dags d where d.name = ${name}
+      and (d.max_active_runs is not null or (select 1 from schedules s where s.owner_dag_id = d.id) is not null)`,
+  )
+  if (found !== undefined)
+    throw new AppError(
+      'CONFLICT_DAG_SETTINGS',
+      'the DAG of this name has a schedule or a limit of runs, which would be lost; take another name',
+      { details: { dag: name } },
+    )
+}
+
 async function insertVersion(db: Queryable, dag: NewDag): Promise<DagVersionRecord> {
   const [raised] = await db
     .update(dags)
-    .set({ latestVersion: sql`${dags.latestVersion} + 1`, latestAt: sql`now()` })
+    .set({
+      latestVersion: sql`${dags.latestVersion} + 1`,
+      latestAt: sql`now()`,
+      maxActiveRuns: dag.maxActiveRuns ?? null,
+    })
     .where(eq(dags.name, dag.name))
     .returning({ dagId: dags.id, version: dags.latestVersion })
   if (raised === undefined) throw new Error('a locked DAG is gone')

@@ -12,11 +12,14 @@ export const dags = pgTable(
     latestVersion: integer('latest_version').notNull(),
     /** When the newest version was registered: the order of the list. */
     latestAt: instant('latest_at').notNull(),
+    /** Of the newest version; null: no limit. */
+    maxActiveRuns: integer('max_active_runs'),
   },
   (table) => [
     unique('dags_name_key').on(table.name),
     index('dags_list').on(table.latestAt, table.id),
     check('dags_name_length', sql`length(${table.name}) between 1 and 500`),
+    check('dags_max_active_runs', sql`${table.maxActiveRuns} >= 1`),
     check('dags_latest_version', sql`${table.latestVersion} >= 0`),
   ],
 )

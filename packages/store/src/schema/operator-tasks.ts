@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { boolean, check, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import {
   finalOperatorTaskStates,
   inFlightOperatorTaskStates,
@@ -27,11 +27,13 @@ export const operatorTasks = pgTable(
     attempt: integer('attempt').notNull(),
     attemptId: text('attempt_id'),
     retries: integer('retries').notNull(),
+    losses: integer('losses').notNull().default(0),
     readyAt: instant('ready_at'),
     startedAt: instant('started_at'),
     finishedAt: instant('finished_at'),
     retryAt: instant('retry_at'),
     worker: text('worker'),
+    isLeased: boolean('is_leased').notNull().default(false),
     error: jsonb('error').$type<TaskFailure>(),
     result: jsonb('result').$type<TaskResult>(),
     progress: jsonb('progress').$type<TaskProgress>(),
@@ -55,5 +57,6 @@ export const operatorTasks = pgTable(
       'operator_tasks_counts',
       sql`${table.ordinal} >= 0 and ${table.attempt} >= 0 and ${table.retries} >= 0`,
     ),
+    check('operator_tasks_losses', sql`${table.losses} >= 0`),
   ],
 )

@@ -11,12 +11,9 @@ import {
   unique,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { finalRunStates, runStates, type JsonValue, type RunState } from '@celeriac/core'
+import { finalRunStates, openRunStates, runStates, type JsonValue, type RunState } from '@celeriac/core'
 import { instant, literals } from './columns.ts'
 import { dagVersions } from './dags.ts'
-
-const finalStates: readonly string[] = finalRunStates
-const openRunStates = runStates.filter((state) => !finalStates.includes(state))
 
 /** Heads of runs. Written by the owner of the run's partition only, except for the insert. */
 export const runs = pgTable(
@@ -31,6 +28,8 @@ export const runs = pgTable(
     datasets: jsonb('datasets').$type<Readonly<Record<string, JsonValue>>>().notNull(),
     idempotencyKey: text('idempotency_key'),
     createdAt: instant('created_at').notNull(),
+    /** When a limit of active runs let it through. Means something while it is queued: what was taken up is active anyway. */
+    admittedAt: instant('admitted_at'),
     startedAt: instant('started_at'),
     finishedAt: instant('finished_at'),
     cancelDeadlineAt: instant('cancel_deadline_at'),
@@ -51,6 +50,21 @@ export const runs = pgTable(
     index('runs_queued')
       .on(table.partition, table.createdAt, table.id)
       .where(sql`${table.state} = 'queued'`),
+    index('runs_admitted')
+      .on(table.partition, table.createdAt, table.id)
+      .where(sql`${table.state} = 'queued' and ${table.admittedAt} is not null`),
+    index('runs_waiting')
+      .on(table.dagId, table.createdAt, table.id)
+      .where(sql`${table.state} = 'queued' and ${table.admittedAt} is null`),
+    index('runs_active')
+      .on(table.dagId)
+      .where(
+        sql`${table.state} in ('running', 'cancelling') or (${table.state} = 'queued' and ${table.admittedAt} is not null)`,
+      ),
+    // For retention: final runs in the order in which they ended.
+    index('runs_finished')
+      .on(table.finishedAt, table.id)
+      .where(sql`${table.finishedAt} is not null`),
     check('runs_state', sql`${table.state} in ${literals(runStates)}`),
     check(
       'runs_finished_at',

@@ -1,4 +1,10 @@
-import { decodeTaskMessage, operatorAttemptOf, operatorTaskName, type TaskMessage } from '@celeriac/contracts'
+import {
+  decodeTaskMessage,
+  isUnknownVersion,
+  operatorAttemptOf,
+  operatorTaskName,
+  type TaskMessage,
+} from '@celeriac/contracts'
 import {
   AppError,
   isAppError,
@@ -16,7 +22,13 @@ export interface Answer {
 
 /** What a delivery on an executor queue asks for. */
 export type Intake =
-  | { readonly kind: 'attempt'; readonly attempt: OperatorAttempt; readonly answer: Answer | null }
+  | {
+      readonly kind: 'attempt'
+      readonly attempt: OperatorAttempt
+      readonly answer: Answer | null
+      /** Its scheduler knows leases. */
+      readonly isLeasable: boolean
+    }
   /** Nothing is run; the outcome goes to whoever waits. */
   | {
       readonly kind: 'refused'
@@ -24,9 +36,12 @@ export type Intake =
       readonly outcome: AttemptOutcome
       readonly answer: Answer | null
     }
-  /** To be parked. Whoever waits, if the message names them, must not wait for ever. */
+  /**
+   * To be parked. Whoever waits, if the message names them, must not wait for ever; but a task that only newer workers can
+   * read may still be run: it is sent again after the upgrade.
+   */
   | {
-      readonly kind: 'malformed'
+      readonly kind: 'malformed' | 'unknown_version'
       readonly error: AppError
       readonly outcome: AttemptOutcome
       readonly answer: Answer | null
@@ -44,18 +59,20 @@ export function readDelivery(
     if (message.task !== operatorTaskName) return unknownTask(message, answer)
     if (isRevoked(message.id)) return refused('revoked', answer)
     if (isExpired(message, now)) return refused('expired', answer)
-    return { kind: 'attempt', attempt: operatorAttemptOf(message), answer }
+    const isLeasable = message.isLeasable === true
+    return { kind: 'attempt', attempt: operatorAttemptOf(message), answer, isLeasable }
   } catch (error) {
     if (!isAppError(error)) throw error
+    const isForNewer = isUnknownVersion(error)
     return {
-      kind: 'malformed',
+      kind: isForNewer ? 'unknown_version' : 'malformed',
       error,
       outcome: {
         status: 'failed',
         failure: { code: error.code, message: error.message, details: error.details },
         retryable: false,
       },
-      answer: answerOf(delivery.correlationId ?? '', delivery.replyTo ?? ''),
+      answer: isForNewer ? null : answerOf(delivery.correlationId ?? '', delivery.replyTo ?? ''),
     }
   }
 }

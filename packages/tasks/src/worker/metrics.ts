@@ -7,9 +7,11 @@ const outcomes = ['succeeded', 'failed', 'revoked'] as const satisfies readonly 
 /** What a worker does with a delivery on an executor queue. */
 const dispositions = [
   'acked',
+  'handed_over',
   'requeued',
   'duplicate',
   'malformed',
+  'unknown_version',
   'expired',
   'revoked',
   'unknown_task',
@@ -46,12 +48,6 @@ export const taskWorkerMetricTable = {
     name: 'broker_deliveries_total',
     help: 'Deliveries on executor queues, by what was done with them.',
     labels: { disposition: dispositions },
-  },
-  confirmDuration: {
-    type: 'histogram',
-    name: 'publish_confirm_duration_seconds',
-    help: 'Time from handing a batch of results to the broker to its confirms.',
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
   },
 } as const
 

@@ -1,200 +1,230 @@
 import { parkMalformed, type Topology } from '@celeriac/broker'
 import {
+  decodeModelChanged,
+  decodeModelsRouted,
   decodeTaskMessage,
-  encodeJson,
-  encodeOutcome,
-  parseWith,
+  encodeModelsWanted,
+  isModelChanged,
+  isModelsRouted,
   predictTaskName,
+  type ModelChanged,
   type TaskMessage,
 } from '@celeriac/contracts'
 import {
   AppError,
   isAppError,
-  maxMessageBytes,
   messageOf,
   type Broker,
   type Clock,
   type Consumer,
   type Delivery,
   type Executor,
-  type Instant,
-  type JsonObject,
-  type JsonValue,
   type OutgoingMessage,
 } from '@celeriac/core'
-import type { Logger } from '@celeriac/runtime'
-import { z } from 'zod'
-import type { ResultPublisher } from './result-publisher.ts'
+import { newId, within, type Logger } from '@celeriac/runtime'
+import { failureMessage, predictionMessage } from './prediction-answers.ts'
+import { predictCallOf, type ReceivedCall } from './prediction-call.ts'
 
 /** Scores rows; what the predict queue's tasks are handed to. Rejects with AppErrors that the caller is told. */
-export type Predict = (request: {
-  readonly modelUri: string
-  readonly rows: readonly (JsonObject | readonly JsonValue[])[]
-  readonly columns: readonly string[] | null
-  readonly deadlineAt: Instant
-}) => Promise<{ readonly predictions: readonly JsonObject[]; readonly model: JsonObject }>
+export type Predict = (call: ReceivedCall) => Promise<PredictAnswer>
 
-/** An executor that also scores rows. */
-export interface PredictExecutor extends Executor {
+/** What a call is answered with. */
+export interface PredictAnswer {
+  readonly predictions: readonly object[]
+  readonly model: { readonly name: string }
+  /** Who scored them: `native` or `python`. */
+  readonly runtime: string
+  readonly timing: { readonly queueMs: number; readonly computeMs: number; readonly batchRows: number }
+}
+
+/** What answers predictions. The worker starts and stops it. */
+export interface PredictRuntime extends Pick<Executor, 'name' | 'start' | 'stop'> {
   readonly predict: Predict
+  /** Told which versions the traffic of a model goes to now: to have them ready. Must not reject. */
+  readonly route?: (routed: {
+    readonly name: string
+    readonly uris: readonly string[]
+    /** Versions that are not to stay in memory. */
+    readonly unload: readonly string[]
+  }) => Promise<void>
 }
 
 export interface PredictWorkerOptions {
   readonly queue: string
-  readonly executor: PredictExecutor
+  readonly runtime: PredictRuntime
+  /** Calls taken at a time. */
   readonly prefetch: number
   readonly broker: Broker
   readonly topology: Topology
-  readonly publisher: ResultPublisher
   readonly clock: Clock
   readonly logger: Logger
   readonly worker: string
 }
 
-const kwargsSchema = z.looseObject({
-  model_uri: z.string().min(1),
-  rows: z.array(z.union([z.record(z.string(), z.json()), z.array(z.json())])).min(1),
-  columns: z.array(z.string()).nullable().default(null),
-})
-
-/** For a caller that set no deadline. */
-const defaultDeadlineMs = 30_000
+/** How long a new worker waits to hear from a scheduler which models are asked for. */
+const hearMs = 250
+/** How long it loads those before it takes calls. Where it is the only worker, nobody serves meanwhile. */
+const warmUpMs = 2_000
 
 /**
- * Answers predictions: calls with a deadline. Nothing here is tried twice: an answer that is late or lost is the
- * caller's deadline, and the caller decides. A worker that dies leaves its calls to another one, while they are in time.
+ * Answers predictions: calls with a deadline. A call is acked when the broker has its answer: a worker that dies before
+ * leaves its calls to another one, while they are in time. Nothing else is tried twice here: an answer that is late or
+ * lost is the caller's deadline, and the caller decides.
  */
 export class PredictWorker {
   readonly queue: string
   readonly #options: PredictWorkerOptions
   readonly #pending = new Set<Promise<void>>()
-  #consumer: Consumer | null = null
+  #calls: Consumer | null = null
+  #changes: Consumer | null = null
   #isStopping = false
+  /** Loads of models that were heard of. */
+  readonly #loads = new Set<Promise<void>>()
+  #onHeard: () => void = () => {}
 
   constructor(options: PredictWorkerOptions) {
     this.queue = options.queue
     this.#options = options
   }
 
-  /** Does nothing once the worker stops. */
+  /** Does nothing once the worker stops. Calls are taken when what traffic is routed to is loaded, or soon after. */
   async start(): Promise<void> {
     if (this.#isStopping) return
-    this.#consumer = await this.#options.broker.consume({
+    const { logger } = this.#options
+    await this.#listen()
+    if (this.#loads.size === 0) return this.#take()
+    void this.#warmUp()
+      .then(() => this.#take())
+      .catch((err: unknown) => logger.error({ err }, 'the predict worker takes no calls'))
+  }
+
+  async #warmUp(): Promise<void> {
+    const { clock, logger } = this.#options
+    const loads = Promise.all(this.#loads).then(() => true)
+    const isWarm = (await within(warmUpMs, loads, clock)) === true
+    if (!isWarm) logger.warn('models are still being loaded; calls for them wait')
+  }
+
+  async #take(): Promise<void> {
+    if (this.#isStopping) return
+    const { broker, prefetch, logger } = this.#options
+    this.#calls = await broker.consume({
       queue: this.queue,
-      prefetch: this.#options.prefetch,
+      prefetch,
       onDelivery: (delivery) => {
         const work = this.#handle(delivery).catch((err: unknown) => {
-          this.#options.logger.error({ err }, 'a prediction was not answered')
+          logger.error({ err }, 'a prediction was not answered')
           delivery.reject()
         })
         this.#pending.add(work)
         void work.finally(() => this.#pending.delete(work))
       },
     })
-    if (this.#isStopping) await this.#consumer.cancel()
+    if (this.#isStopping) await this.#cancel()
   }
 
   /** Takes no more calls; resolves when those taken are answered. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    await this.#consumer?.cancel()
+    await this.#cancel()
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending)
   }
 
-  async #handle(delivery: Delivery): Promise<void> {
-    const { broker, topology, publisher, logger, worker } = this.#options
-    try {
-      const message = decodeTaskMessage(delivery)
-      const answer = await this.#answer(message)
-      if (answer !== null && message.replyTo !== '') void publisher.send(answer)
-      delivery.ack()
-    } catch (error) {
-      if (!isAppError(error)) throw error
-      logger.warn({ err: error }, 'a malformed message is parked')
-      const { correlationId = '', replyTo = '' } = delivery
-      if (correlationId !== '' && replyTo !== '')
-        void publisher.send(failureMessage(correlationId, replyTo, worker, error))
-      await parkMalformed(broker, topology, delivery, error)
+  async #cancel(): Promise<void> {
+    await Promise.all([this.#calls?.cancel(), this.#changes?.cancel()])
+  }
+
+  /** Hears which models are routed to, so that they are warm before their first request; waits for a first answer. */
+  async #listen(): Promise<void> {
+    const { broker, topology, clock, queue, runtime, logger } = this.#options
+    if (runtime.route === undefined) return
+    const name = `${queue}.changes.${newId()}`
+    await broker.declarePrivateQueue({
+      name,
+      bindings: [{ exchange: topology.modelExchange, routingKey: '' }],
+    })
+    const heard = new Promise<void>((resolve) => (this.#onHeard = resolve))
+    const ask = (): void => {
+      const question = encodeModelsWanted(topology.modelExchange, name)
+      broker
+        .publish([question])
+        .catch((err: unknown) => logger.warn({ err }, 'schedulers were not asked which models they serve'))
+    }
+    this.#changes = await broker.consume({
+      queue: name,
+      prefetch: 0,
+      noAck: true,
+      onDelivery: (delivery) => {
+        try {
+          if (isModelChanged(delivery)) this.#route([decodeModelChanged(delivery)])
+          if (!isModelsRouted(delivery)) return
+          this.#route(decodeModelsRouted(delivery))
+          this.#onHeard()
+        } catch (err) {
+          logger.warn({ err }, 'a change of a model cannot be read')
+        }
+      },
+      // What was told while the subscription was lost did not reach this worker.
+      onState: (state) => {
+        if (state === 'active') ask()
+      },
+    })
+    await within(hearMs, heard, clock)
+  }
+
+  #route(models: readonly ModelChanged[]): void {
+    const { runtime } = this.#options
+    for (const { name, load, unload } of models) {
+      const uris = load.map(({ uri }) => uri)
+      const loading = runtime.route?.({ name, uris, unload: unload ?? [] }) ?? Promise.resolve()
+      this.#loads.add(loading)
+      void loading.finally(() => this.#loads.delete(loading))
     }
   }
 
-  /** The answer; null when nobody waits for one any more. Throws BROKER_MESSAGE_MALFORMED. */
-  async #answer(message: TaskMessage): Promise<OutgoingMessage | null> {
-    const { executor, clock, worker } = this.#options
-    if (message.task !== predictTaskName) {
+  async #handle(delivery: Delivery): Promise<void> {
+    const { broker } = this.#options
+    let message: TaskMessage
+    let call: ReceivedCall | null
+    try {
+      message = decodeTaskMessage(delivery)
+      call = message.task === predictTaskName ? predictCallOf(message, this.#options.clock.now()) : null
+    } catch (error) {
+      if (!isAppError(error)) throw error
+      return this.#park(delivery, error)
+    }
+    const answer = await this.#answer(message, call)
+    // The broker redelivers what it has not confirmed when the connection broke; the ack does nothing then.
+    if (answer !== null && answer.routingKey !== '') await broker.publish([answer])
+    delivery.ack()
+  }
+
+  async #park(delivery: Delivery, error: AppError): Promise<void> {
+    const { broker, topology, logger, worker } = this.#options
+    logger.warn({ err: error }, 'a malformed message is parked')
+    const { correlationId = '', replyTo = '' } = delivery
+    if (correlationId !== '' && replyTo !== '')
+      broker
+        .publish([failureMessage(correlationId, replyTo, worker, error)])
+        .catch((err: unknown) => logger.warn({ err }, 'the sender of a malformed message was not told'))
+    await parkMalformed(broker, topology, delivery, error)
+  }
+
+  /** The answer to a call, or to another task (null); null when nobody waits for one any more. */
+  async #answer(message: TaskMessage, call: ReceivedCall | null): Promise<OutgoingMessage | null> {
+    const { runtime, clock, worker } = this.#options
+    if (call === null) {
       const error = new AppError('TASK_ALGORITHM_NOT_FOUND', 'this queue takes predictions only', {
         details: { task: message.task, known: [predictTaskName] },
       })
       return failureMessage(message.id, message.replyTo, worker, error)
     }
-    const kwargs = parseWith(kwargsSchema, message.kwargs, 'kwargs')
-    const deadlineAt = message.expires === null ? Number.NaN : Date.parse(message.expires)
-    if (deadlineAt <= clock.now()) return null
+    if (call.deadlineAt <= clock.now()) return null
     try {
-      const response = await executor.predict({
-        modelUri: kwargs.model_uri,
-        rows: kwargs.rows,
-        columns: kwargs.columns,
-        deadlineAt: Number.isNaN(deadlineAt) ? clock.now() + defaultDeadlineMs : deadlineAt,
-      })
-      return predictionMessage(message, worker, response)
+      return predictionMessage(message, worker, await runtime.predict(call))
     } catch (error) {
       const fault = isAppError(error) ? error : new AppError('INTERNAL_ERROR', messageOf(error))
       return failureMessage(message.id, message.replyTo, worker, fault)
     }
   }
 }
-
-function predictionMessage(
-  message: TaskMessage,
-  worker: string,
-  response: { readonly predictions: readonly JsonObject[]; readonly model: JsonObject },
-): OutgoingMessage {
-  const answer: OutgoingMessage = {
-    exchange: '',
-    routingKey: message.replyTo,
-    // The caller may be gone: that is its deadline, not a fault.
-    mandatory: false,
-    contentType: 'application/json',
-    contentEncoding: 'utf-8',
-    persistent: false,
-    correlationId: message.id,
-    body: encodeJson({
-      task_id: message.id,
-      status: 'SUCCESS',
-      result: { ...response },
-      traceback: null,
-      children: [],
-      worker,
-    }),
-  }
-  if (answer.body.byteLength <= maxMessageBytes) return answer
-  const error = new AppError(
-    'BROKER_MESSAGE_TOO_LARGE',
-    'the answer is larger than a message; send fewer rows',
-    {
-      details: { bytes: answer.body.byteLength, limit: maxMessageBytes },
-    },
-  )
-  return failureMessage(message.id, message.replyTo, worker, error)
-}
-
-const failureMessage = (
-  taskId: string,
-  replyTo: string,
-  worker: string,
-  error: AppError,
-): OutgoingMessage => ({
-  ...encodeOutcome(
-    taskId,
-    replyTo,
-    { worker, startedAt: null },
-    {
-      status: 'failed',
-      failure: { code: error.code, message: error.message, details: error.details },
-      retryable: error.retryable,
-    },
-  ),
-  mandatory: false,
-  persistent: false,
-})

@@ -1,29 +1,39 @@
-import { parkMalformed, type Topology } from '@celeriac/broker'
-import {
-  messageOf,
-  type AttemptOutcome,
-  type Broker,
-  type Clock,
-  type Consumer,
-  type Delivery,
-  type Executor,
-  type OperatorAttempt,
+import type { Topology } from '@celeriac/broker'
+import type { SlotCounts } from '@celeriac/contracts'
+import type {
+  AttemptOutcome,
+  Broker,
+  Clock,
+  Delivery,
+  Executor,
+  Instant,
+  OperatorAttempt,
 } from '@celeriac/core'
 import type { Logger } from '@celeriac/runtime'
+import { FreezeWatch } from './freeze-watch.ts'
+import type { HeldAttempt } from './heartbeat.ts'
 import { readDelivery, type Answer, type Intake } from './intake.ts'
 import type { LogSink } from './log-sink.ts'
 import { createQueueMeters, type QueueMeters, type TaskWorkerMetrics } from './metrics.ts'
-import { outcomeMessage } from './outcome-message.ts'
+import type { KnownAttempt } from './node/operator-requests.ts'
+import { PacedConsumer, type Room } from './paced-consumer.ts'
 import type { ResultPublisher } from './result-publisher.ts'
 import type { RevokedIds } from './revoked-ids.ts'
 import { logFields, RunningAttempt } from './running-attempt.ts'
+import { answerDelivery, parkDelivery } from './unrun-deliveries.ts'
 
 /**
  * DESIGN
  *
  * The tasks of one executor queue: reserved (prefetched, first in first out) → running (at most `concurrency`).
- * - Reserved tasks cost nothing to give back. When the consumer is lost, they are dropped: the broker has delivered
- *   them elsewhere by the time they would start. Running ones go on; their result is published on the new connection.
+ * - Reserved tasks cost nothing to give back. When the consumer or the connection is lost, they are dropped: the broker has
+ *   delivered them elsewhere by the time they would start. Running ones go on; their result is published on the new
+ *   connection. A process that was frozen starts nothing before the broker has answered it: its connection may be gone.
+ * - Slots are what runs: the set of executing attempts, never a count beside it.
+ * - A leased attempt has no delivery, so the prefetch count does not know of its slot. While there is one, the worker asks
+ *   for as many tasks as it has free slots, and for none without: what it cannot start is for others to take. When none
+ *   is left, the surplus comes back with the first attempt that ends before it would be handed over.
+ * - Every delivery is acked, leased or given back in time: no broker leaves one unacked for ever.
  * - An attempt id is run at most once at a time, and an outcome that was told is remembered for a while: a repeated
  *   delivery is answered with it.
  */
@@ -31,7 +41,9 @@ export interface QueueWorkerOptions {
   readonly queue: string
   readonly executor: Executor
   readonly concurrency: number
-  readonly prefetch: number
+  /** Tasks reserved beyond the running ones, while attempts are short. */
+  readonly prefetchSurplus: number
+  readonly handOverAfterMs: number
   readonly broker: Broker
   readonly topology: Topology
   readonly publisher: ResultPublisher
@@ -47,8 +59,12 @@ interface Reserved {
   readonly attempt: OperatorAttempt
   readonly answer: Answer | null
   readonly deliveries: Delivery[]
+  readonly deliveredAt: Instant
+  readonly isLeasable: boolean
 }
 
+/** Oldest reserved task, in hand-over times. Only attempts that cannot be handed over make one wait so long. */
+const reservedForHandOvers = 1.5
 /** Outcomes that are remembered for repeated deliveries. */
 const rememberedOutcomes = 256
 
@@ -61,20 +77,60 @@ export class QueueWorker {
   readonly #told = new Map<string, AttemptOutcome>()
   /** Everything that has to end before the worker may: attempts, refusals, parkings. */
   readonly #pending = new Set<Promise<unknown>>()
-  #consumer: Consumer | null = null
-  #executing = 0
+  /** Attempts that occupy a slot. */
+  readonly #executing = new Set<RunningAttempt>()
+  readonly #consumer: PacedConsumer
+  readonly #freezes: FreezeWatch
+  /** The last attempt to end, or one that runs, was handed over. */
+  #hasLongAttempts = false
   #processed = 0
+  #isStarted = false
   #isStopping = false
+  #isPaused = false
+  #stopListening: () => void = () => {}
 
   constructor(options: QueueWorkerOptions) {
     this.queue = options.queue
     this.#options = options
+    const { broker, clock, logger } = options
+    this.#consumer = new PacedConsumer({
+      broker,
+      queue: options.queue,
+      room: () => this.#room(),
+      onDelivery: (delivery) => this.#onDelivery(delivery),
+      onLost: () => this.#returnReserved(),
+      logger,
+    })
+    this.#freezes = new FreezeWatch({
+      clock,
+      logger,
+      ask: () => broker.depths([options.queue]),
+      onThawed: () => this.#pump(),
+      onTick: () => this.#tick(),
+    })
     this.#meters = createQueueMeters(options.metrics, options.executor.name, options.concurrency)
   }
 
   /** Attempts that an executor is working on. */
   get executing(): number {
-    return this.#executing
+    return this.#executing.size
+  }
+
+  /** Attempts that run, and attempts that could run besides; none while it takes nothing. */
+  get slots(): SlotCounts {
+    const free = this.#isTaking ? this.#options.concurrency - this.executing : 0
+    return { busy: this.executing, free }
+  }
+
+  /** The attempts whose leases this worker renews. */
+  get held(): readonly HeldAttempt[] {
+    return [...this.#running.values()]
+      .filter(({ isInFlight }) => isInFlight)
+      .map(({ attempt: { attemptId, runId }, isLeased }) => ({ attemptId, runId, isLeased }))
+  }
+
+  get executor(): string {
+    return this.#options.executor.name
   }
 
   /** Attempts whose deliveries are settled. */
@@ -82,26 +138,45 @@ export class QueueWorker {
     return this.#processed
   }
 
+  /** What runs, or is to run. */
+  attempts(state: 'active' | 'reserved'): readonly KnownAttempt[] {
+    return state === 'active'
+      ? [...this.#running.values()]
+      : [...this.#reserved.values()].map(({ attempt }) => ({ attempt, startedAt: null, isLeased: false }))
+  }
+
   /** Does nothing once the worker stops. */
   async start(): Promise<void> {
     if (this.#isStopping) return
-    this.#consumer = await this.#options.broker.consume({
-      queue: this.queue,
-      prefetch: this.#options.prefetch,
-      onDelivery: (delivery) => this.#onDelivery(delivery),
-      onState: (state) => {
-        if (state === 'lost') this.#returnReserved()
-      },
+    this.#isStarted = true
+    this.#freezes.start()
+    // Also without a consumer, when every slot is leased, the connection may end, and deliveries with it.
+    this.#stopListening = this.#options.broker.onState((state) => {
+      if (state !== 'open' && state !== 'blocked') this.#returnReserved()
     })
-    // Told to stop in the meantime.
-    if (this.#isStopping) await this.#consumer.cancel()
+    await this.#consumer.start()
   }
 
   /** Takes no more tasks and gives back those that did not start. */
   async stopTaking(): Promise<void> {
     this.#isStopping = true
-    await this.#consumer?.cancel()
+    this.#freezes.stop()
+    this.#stopListening()
+    await this.#consumer.settled()
     this.#returnReserved()
+  }
+
+  /** As `stopTaking`, until `resume`. */
+  pause(): void {
+    this.#isPaused = true
+    void this.#consumer.settled().then(() => {
+      if (!this.#isTaking) this.#returnReserved()
+    })
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    if (!this.#isStopping) this.#consumer.adjust()
   }
 
   /** Resolves when nothing is running and nothing is left to tell. */
@@ -109,25 +184,54 @@ export class QueueWorker {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending)
   }
 
-  /** Ends what runs; it goes back to the queue. */
-  handBackAll(reason: string): void {
-    for (const running of this.#running.values()) running.handBack(reason)
+  /** Ends what runs; it goes back to the queue, or, if `isTold`, the engine hears that a lease is given up. */
+  handBackAll(reason: string, isTold: boolean): void {
+    for (const running of this.#running.values()) running.handBack(reason, isTold)
   }
 
-  /** A revoked task: dropped while it waits; stopped while it runs if `terminate`. */
-  revoke(taskId: string, terminate: boolean): void {
+  /** A revoked task: dropped while it waits; stopped while it runs if `terminate`, which it then tells. */
+  revoke(taskId: string, terminate: boolean): boolean {
     const reserved = this.#reserved.get(taskId)
     if (reserved !== undefined) {
       this.#reserved.delete(taskId)
       const outcome: AttemptOutcome = { status: 'revoked', reason: 'revoked' }
-      for (const delivery of reserved.deliveries) this.#refuse(delivery, 'revoked', outcome, reserved.answer)
-      return
+      const { answer, attempt } = reserved
+      for (const delivery of reserved.deliveries)
+        this.#refuse(delivery, 'revoked', outcome, answer, logFields(attempt))
+      return false
     }
-    if (terminate) this.#running.get(taskId)?.cancel('revoked')
+    const running = this.#running.get(taskId)
+    if (!terminate || running === undefined) return false
+    running.cancel('revoked')
+    return true
+  }
+
+  get #isTaking(): boolean {
+    return this.#isStarted && !this.#isStopping && !this.#isPaused
+  }
+
+  #room(): Room {
+    const { concurrency, prefetchSurplus } = this.#options
+    if (!this.#isTaking) return null
+    if (!this.#hasLongAttempts) return { kind: 'steady', prefetch: concurrency + prefetchSurplus }
+    const free = concurrency - this.executing - this.#reserved.size
+    return free > 0 ? { kind: 'exact', prefetch: free } : null
+  }
+
+  #tick(): void {
+    const { clock, handOverAfterMs } = this.#options
+    const oldest = clock.now() - handOverAfterMs * reservedForHandOvers
+    for (const [attemptId, { deliveredAt, deliveries }] of this.#reserved)
+      if (deliveredAt <= oldest) {
+        this.#reserved.delete(attemptId)
+        this.#requeue(deliveries)
+      }
+    // Tries again what failed.
+    if (!this.#isStopping) this.#consumer.adjust()
   }
 
   #onDelivery(delivery: Delivery): void {
-    if (this.#isStopping) {
+    if (!this.#isTaking) {
       this.#meters.delivery('requeued')
       delivery.requeue()
       return
@@ -143,15 +247,17 @@ export class QueueWorker {
     }
     switch (intake.kind) {
       case 'attempt':
-        return this.#take(delivery, intake.attempt, intake.answer)
+        return this.#take(delivery, intake)
       case 'refused':
         return this.#refuse(delivery, intake.why, intake.outcome, intake.answer)
       case 'malformed':
-        return this.#park(delivery, intake)
+      case 'unknown_version':
+        this.#meters.delivery(intake.kind)
+        return this.#track(parkDelivery(this.#options, delivery, intake))
     }
   }
 
-  #take(delivery: Delivery, attempt: OperatorAttempt, answer: Answer | null): void {
+  #take(delivery: Delivery, { attempt, answer, isLeasable }: Extract<Intake, { kind: 'attempt' }>): void {
     const { attemptId } = attempt
     const running = this.#running.get(attemptId)
     const reserved = this.#reserved.get(attemptId)
@@ -160,37 +266,41 @@ export class QueueWorker {
       this.#meters.delivery('duplicate')
     if (running !== undefined) running.attach(delivery)
     else if (reserved !== undefined) reserved.deliveries.push(delivery)
-    else if (told !== undefined) this.#track(this.#answer(delivery, told, answer))
+    else if (told !== undefined)
+      this.#track(answerDelivery(this.#options, delivery, told, answer, logFields(attempt)))
     else {
-      this.#reserved.set(attemptId, { attempt, answer, deliveries: [delivery] })
+      const deliveredAt = this.#options.clock.now()
+      this.#reserved.set(attemptId, { attempt, answer, deliveries: [delivery], deliveredAt, isLeasable })
       this.#pump()
     }
   }
 
   #pump(): void {
+    const isHeldBack = !this.#isTaking || this.#freezes.isFrozen()
     for (const [attemptId, reserved] of this.#reserved) {
-      if (this.#executing >= this.#options.concurrency || this.#isStopping) return
+      if (isHeldBack || this.executing >= this.#options.concurrency) break
       this.#reserved.delete(attemptId)
       this.#track(this.#run(reserved))
     }
+    if (this.#hasLongAttempts && !this.#isStopping) this.#consumer.adjust()
   }
 
-  async #run({ attempt, answer, deliveries }: Reserved): Promise<void> {
+  async #run(reserved: Reserved): Promise<void> {
+    const { attempt } = reserved
     const { attemptId } = attempt
     const running = new RunningAttempt(this.#options, {
-      attempt,
-      answer,
-      deliveries,
+      ...reserved,
+      onLeased: () => this.#onLeased(),
       onExecuted: (durationMs) => {
         this.#meters.executed(durationMs)
-        this.#executing -= 1
-        this.#meters.executing(this.#executing)
-        this.#pump()
+        this.#executing.delete(running)
+        this.#meters.executing(this.executing)
+        this.#onSlotFree(running)
       },
     })
     this.#running.set(attemptId, running)
-    this.#executing += 1
-    this.#meters.executing(this.#executing)
+    this.#executing.add(running)
+    this.#meters.executing(this.executing)
     const end = await running.run()
     this.#running.delete(attemptId)
     this.#processed += 1
@@ -199,6 +309,27 @@ export class QueueWorker {
     this.#meters.delivery('acked')
     this.#meters.finished(end.outcome.status)
     this.#logEnd(attempt, end.outcome)
+  }
+
+  /** Its acks, which follow, would let the broker send more than there are slots for. */
+  #onLeased(): void {
+    this.#meters.delivery('handed_over')
+    this.#hasLongAttempts = true
+    // Not before the cancel: the broker would send them here again.
+    void this.#consumer.settled().then(() => {
+      const leased = [...this.#executing].filter(({ isLeased }) => isLeased)
+      if (leased.length >= this.#options.concurrency) this.#returnReserved()
+    })
+  }
+
+  #onSlotFree(ended: RunningAttempt): void {
+    // Short attempts, thousands a second, are not looked through.
+    const isLong = () => ended.isLeased || [...this.#executing].some(({ isLeased }) => isLeased)
+    if (this.#hasLongAttempts && !isLong()) {
+      this.#hasLongAttempts = false
+      if (!this.#isStopping) this.#consumer.adjust()
+    }
+    this.#pump()
   }
 
   /** An operator's own failure is news for its user, not a fault of the worker. */
@@ -215,44 +346,23 @@ export class QueueWorker {
     why: 'expired' | 'revoked' | 'unknown_task',
     outcome: AttemptOutcome,
     answer: Answer | null,
+    about?: object,
   ): void {
     this.#meters.delivery(why)
-    this.#track(this.#answer(delivery, outcome, answer))
-  }
-
-  async #answer(delivery: Delivery, outcome: AttemptOutcome, answer: Answer | null): Promise<void> {
-    if (answer !== null) {
-      const runner = { worker: this.#options.worker, startedAt: null }
-      const report = await this.#options.publisher.deliver(outcomeMessage(answer, runner, outcome))
-      if (report === 'abandoned') return delivery.requeue()
-    }
-    delivery.ack()
-  }
-
-  #park(delivery: Delivery, { error, outcome, answer }: Extract<Intake, { kind: 'malformed' }>): void {
-    const { broker, topology, publisher, worker, logger } = this.#options
-    this.#meters.delivery('malformed')
-    logger.warn({ err: error, task_id: answer?.taskId }, 'a malformed message is parked')
-    const park = async (): Promise<void> => {
-      if (answer !== null)
-        await publisher.deliver(outcomeMessage(answer, { worker, startedAt: null }, outcome))
-      try {
-        await parkMalformed(broker, topology, delivery, error)
-      } catch (fault) {
-        logger.error({ err: fault, reason: messageOf(fault) }, 'a malformed message could not be parked')
-        delivery.requeue()
-      }
-    }
-    this.#track(park())
+    this.#track(answerDelivery(this.#options, delivery, outcome, answer, about))
   }
 
   #returnReserved(): void {
-    for (const { deliveries } of this.#reserved.values())
-      for (const delivery of deliveries) {
-        this.#meters.delivery('requeued')
-        delivery.requeue()
-      }
+    const reserved = [...this.#reserved.values()]
     this.#reserved.clear()
+    for (const { deliveries } of reserved) this.#requeue(deliveries)
+  }
+
+  #requeue(deliveries: readonly Delivery[]): void {
+    for (const delivery of deliveries) {
+      this.#meters.delivery('requeued')
+      delivery.requeue()
+    }
   }
 
   #remember(attemptId: string, outcome: AttemptOutcome): void {

@@ -1,9 +1,21 @@
 import { parkMalformed, type Topology } from '@celeriac/broker'
 import { decodeControlMessage, encodeControlReply, type ControlMessage } from '@celeriac/contracts'
-import { isAppError, type Broker, type Consumer, type Delivery, type JsonObject } from '@celeriac/core'
+import {
+  isAppError,
+  type Broker,
+  type Clock,
+  type Delivery,
+  type JsonObject,
+  type JsonValue,
+} from '@celeriac/core'
 import type { Logger } from '@celeriac/runtime'
-import { z } from 'zod'
+import type { LamportClock } from './node/lamport-clock.ts'
+import { isMeantFor } from './node/node-pattern.ts'
+import { NodeQueue } from './node/node-queue.ts'
 import type { ResultPublisher } from './result-publisher.ts'
+
+/** Performs a command; what it gives is the answer, and null is none. Throws what is answered as an error. */
+export type ControlCommand = (given: JsonObject) => JsonValue | Promise<JsonValue>
 
 export interface RemoteControlOptions {
   readonly nodeName: string
@@ -11,81 +23,74 @@ export interface RemoteControlOptions {
   readonly topology: Topology
   readonly publisher: ResultPublisher
   readonly logger: Logger
-  readonly onRevoke: (taskIds: readonly string[], terminate: boolean) => void
+  readonly clock: Clock
+  readonly logicalClock: LamportClock
+  readonly commands: ReadonlyMap<string, ControlCommand>
 }
 
 /** As long as Celery keeps control messages for a worker that is slow to read them. */
 const messageTtlMs = 300_000
 
-const revokeSchema = z.looseObject({
-  task_id: z.union([z.string().min(1), z.array(z.string().min(1))]),
-  terminate: z.boolean().nullish(),
-})
-
 /**
- * Celery's remote control of one node: a private queue on the control fanout. It understands `revoke` and `ping`; other
- * methods are left unanswered, as Celery does with what it does not know.
+ * Celery's remote control of one node: a private queue on the control fanout. Methods that the node does not know are left
+ * unanswered, as Celery does.
  */
 export class RemoteControl {
   readonly #options: RemoteControlOptions
-  #consumer: Consumer | null = null
+  readonly #queue: NodeQueue
 
   constructor(options: RemoteControlOptions) {
     this.#options = options
-  }
-
-  async start(): Promise<void> {
-    const { broker, topology, nodeName } = this.#options
-    const queue = `${topology.prefix}${nodeName}.celery.pidbox`
-    await broker.declarePrivateQueue({
-      name: queue,
+    const { broker, topology, nodeName } = options
+    this.#queue = new NodeQueue(broker, {
+      name: `${topology.prefix}${nodeName}.celery.pidbox`,
       bindings: [{ exchange: topology.controlExchange, routingKey: '' }],
       messageTtlMs,
     })
-    this.#consumer = await broker.consume({
-      queue,
-      prefetch: 0,
-      noAck: true,
-      onDelivery: (delivery) => void this.#onDelivery(delivery),
-    })
+  }
+
+  async start(): Promise<void> {
+    await this.#queue.listen((delivery) => void this.#onDelivery(delivery))
   }
 
   async stop(): Promise<void> {
-    await this.#consumer?.cancel()
+    await this.#queue.close()
   }
 
   async #onDelivery(delivery: Delivery): Promise<void> {
-    const { broker, topology, publisher, nodeName, logger } = this.#options
+    const { broker, topology, publisher, nodeName, logger, logicalClock } = this.#options
     try {
       const message = decodeControlMessage(delivery)
-      if (message.destination !== null && !message.destination.includes(nodeName)) return
-      const reply = this.#perform(message)
+      logicalClock.adjust(Number(delivery.headers?.['clock'] ?? 0))
+      if (!isMeantFor(message, nodeName) || this.#isExpired(delivery)) return
+      const reply = await this.#perform(message)
       if (reply === null || message.replyTo === null) return
-      void publisher.send(encodeControlReply(message.replyTo, message.ticket, nodeName, reply))
+      const clock = logicalClock.forward()
+      void publisher.send(encodeControlReply(message.replyTo, message.ticket, nodeName, reply, clock))
     } catch (error) {
       logger.warn({ err: error }, 'a malformed control message is parked')
       if (isAppError(error)) await parkMalformed(broker, topology, delivery, error)
     }
   }
 
-  #perform(message: ControlMessage): JsonObject | null {
-    switch (message.method) {
-      case 'ping':
-        return { ok: 'pong' }
-      case 'revoke':
-        return this.#revoke(message.arguments)
-      default:
-        this.#options.logger.debug({ method: message.method }, 'an unknown control method was ignored')
-        return null
-    }
+  #isExpired({ headers }: Delivery): boolean {
+    const expires = Number(headers?.['expires'] ?? 0)
+    return expires > 0 && expires * 1_000 < this.#options.clock.now()
   }
 
-  #revoke(given: JsonObject): JsonObject {
-    const parsed = revokeSchema.safeParse(given)
-    if (!parsed.success) return { error: 'revoke needs a task_id: a string or a list of strings' }
-    const { task_id: ids, terminate } = parsed.data
-    const taskIds = typeof ids === 'string' ? [ids] : ids
-    this.#options.onRevoke(taskIds, terminate ?? false)
-    return { ok: `tasks ${taskIds.join(', ')} flagged as revoked` }
+  async #perform({ method, arguments: given }: ControlMessage): Promise<JsonValue> {
+    const { commands, logger } = this.#options
+    const command = commands.get(method)
+    if (command === undefined) {
+      logger.debug({ method }, 'an unknown control method was ignored')
+      return null
+    }
+    try {
+      return await command(given)
+    } catch (error) {
+      logger.warn({ method, err: error }, 'a control command failed')
+      const [name, message] = error instanceof Error ? [error.name, error.message] : ['Error', String(error)]
+      return { error: `${name}(${JSON.stringify(message)})` }
+    }
   }
 }

@@ -1,17 +1,26 @@
-import type { Broker, Clock, OutgoingMessage, PublishOutcome } from '@celeriac/core'
+import type { Topology } from '@celeriac/broker'
+import {
+  partitionCount,
+  type Broker,
+  type Clock,
+  type OutgoingMessage,
+  type PublishOutcome,
+} from '@celeriac/core'
 import type { Logger } from '@celeriac/runtime'
 
 export interface ResultPublisherOptions {
   readonly broker: Broker
+  readonly topology: Topology
   readonly clock: Clock
   readonly logger: Logger
   /** Draws from [0, 1), for jitter. @default Math.random */
   readonly random?: () => number
-  /** Called with the time from handing a batch to the broker to its confirms. */
-  readonly onConfirmed?: (durationMs: number) => void
 }
 
-/** What became of a message that had to arrive. `abandoned`: the worker gave up; the broker delivers the task again. */
+/**
+ * What became of a message that had to arrive. `unroutable`: nobody waits for it any more. `abandoned`: the worker gave up;
+ * the broker delivers the task again.
+ */
 export type DeliveryReport = 'confirmed' | 'unroutable' | 'abandoned'
 
 interface Entry {
@@ -20,6 +29,10 @@ interface Entry {
 }
 
 const backoffMs = { first: 50, max: 5_000 }
+/** Tries of what a stopping worker says last, if it can. */
+const offers = 3
+/** No further try after this time: a broker that does not answer must not hold up the stop. */
+const offersEndMs = 2_000
 
 /**
  * Publishes what a worker has to say. Messages of one turn of the event loop go out as one batch, in the order in which
@@ -29,12 +42,16 @@ export class ResultPublisher {
   readonly #options: ResultPublisherOptions
   readonly #random: () => number
   readonly #pauses = new Set<() => void>()
+  readonly #eventQueues: ReadonlySet<string>
   #batch: Entry[] = []
   #isAbandoned = false
 
   constructor(options: ResultPublisherOptions) {
     this.#options = options
     this.#random = options.random ?? Math.random
+    this.#eventQueues = new Set(
+      Array.from({ length: partitionCount }, (_, partition) => options.topology.eventQueue(partition)),
+    )
   }
 
   /** One try. For what may be lost: STARTED, PROGRESS, events. */
@@ -45,17 +62,32 @@ export class ResultPublisher {
     })
   }
 
-  /** Tries until the broker has it, however long the broker is away; or until `abandon`. */
-  async deliver(message: OutgoingMessage): Promise<DeliveryReport> {
+  /**
+   * Tries until the broker has it, however long the broker is away; or until `abandon`. An event queue of the engine that is
+   * missing is declared again (the broker adapter does it), so its messages wait for it; any other address that is gone
+   * has nobody behind it. `about` is how the log names what the message is about.
+   */
+  async deliver(message: OutgoingMessage, about: object = {}): Promise<DeliveryReport> {
     for (let tries = 0; !this.#isAbandoned; tries++) {
       const outcome = await this.send(message)
-      if (outcome === 'confirmed' || outcome === 'unroutable') return outcome
+      if (outcome === 'confirmed') return outcome
+      if (outcome === 'unroutable' && !this.#eventQueues.has(message.routingKey)) return outcome
       if (tries === 0)
-        this.#options.logger.warn({ outcome }, 'a result was not confirmed; it is published again')
-      const ceilingMs = Math.min(backoffMs.max, backoffMs.first * 2 ** tries)
-      await this.#pause(ceilingMs * (0.5 + this.#random() / 2))
+        this.#options.logger.warn({ ...about, outcome }, 'a result was not confirmed; it is published again')
+      await this.#pause(this.#backoffMs(tries))
     }
     return 'abandoned'
+  }
+
+  /** A few tries while the broker can be reached, also after `abandon`. For what helps when it arrives. */
+  async offer(message: OutgoingMessage): Promise<boolean> {
+    const { broker, clock } = this.#options
+    const endsAt = clock.now() + offersEndMs
+    for (let tries = 0; tries < offers && broker.state === 'open' && clock.now() < endsAt; tries++) {
+      if (tries > 0) await this.#sleep(this.#backoffMs(tries))
+      if ((await this.send(message)) === 'confirmed') return true
+    }
+    return false
   }
 
   /** No further tries. Messages on their way keep their outcome. */
@@ -67,12 +99,10 @@ export class ResultPublisher {
   async #flush(): Promise<void> {
     const batch = this.#batch
     this.#batch = []
-    const { broker, clock, logger, onConfirmed } = this.#options
-    const startedAt = clock.now()
+    const { broker, logger } = this.#options
     let outcomes: readonly PublishOutcome[] = []
     try {
       outcomes = await broker.publish(batch.map(({ message }) => message))
-      onConfirmed?.(clock.now() - startedAt)
     } catch (error) {
       // Refused as a whole before anything was sent: a stopped broker, or a defect of ours.
       logger.error({ err: error }, 'a batch was not published')
@@ -80,6 +110,18 @@ export class ResultPublisher {
     for (const [index, { settle }] of batch.entries()) settle(outcomes[index] ?? 'unknown')
   }
 
+  #backoffMs(tries: number): number {
+    const ceilingMs = Math.min(backoffMs.max, backoffMs.first * 2 ** tries)
+    return ceilingMs * (0.5 + this.#random() / 2)
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.after(delayMs, resolve)
+    })
+  }
+
+  /** Ends early when the worker gives up. */
   #pause(delayMs: number): Promise<void> {
     if (this.#isAbandoned) return Promise.resolve()
     return new Promise((resolve) => {

@@ -31,6 +31,16 @@ export class RevokedIds {
     }
   }
 
+  /** Those that are still remembered. */
+  all(): readonly string[] {
+    return [...this.#ids.keys()].filter((id) => this.has(id))
+  }
+
+  /** Seconds since the epoch, by id; what workers tell each other. */
+  byTime(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.all().map((id) => [id, (this.#ids.get(id) ?? 0) / 1_000]))
+  }
+
   has(id: string): boolean {
     const at = this.#ids.get(id)
     return at !== undefined && at + this.#maxAgeMs > this.#clock.now()

@@ -1,4 +1,4 @@
-import { encodeProgress, encodeStarted } from '@celeriac/contracts'
+import { encodeProgress, encodeReturned, encodeStarted } from '@celeriac/contracts'
 import {
   messageOf,
   type AttemptOutcome,
@@ -7,6 +7,7 @@ import {
   type Executor,
   type Instant,
   type OperatorAttempt,
+  type OutgoingMessage,
   type TaskProgress,
 } from '@celeriac/core'
 import type { Logger } from '@celeriac/runtime'
@@ -20,11 +21,16 @@ import type { ResultPublisher } from './result-publisher.ts'
  *
  * An attempt from its start to the ack of its delivery:
  *   executing ── outcome ──▶ log closed ──▶ result published and confirmed ──▶ every delivery acked
- *       └─ handed back ──▶ outcome (not told) ──▶ every delivery requeued
+ *       ├─ handed over ──▶ STARTED leased confirmed ──▶ every delivery acked, the attempt goes on
+ *       └─ handed back ──▶ outcome (not told) ──▶ every delivery requeued; leased: RETURNED published instead
  * - The ack is last: whatever breaks before it, the broker delivers the task again, and the attempt-scoped output makes
  *   the repetition harmless. A result may so arrive twice; the engine ignores the second.
  * - An attempt can have several deliveries: after a reconnect the broker delivers again what still runs here, and a
  *   scheduler that took over publishes again what it cannot know to be published. They are attached, not run.
+ * - Brokers take back a delivery that is unacked for too long (RabbitMQ: 30 minutes). Before that the attempt is handed over
+ *   to the lease of this worker. Between the confirm and the acks there is nothing to lose: die before the confirm, and
+ *   the broker delivers again; die after it, and the engine, which knows of the lease, misses its renewal. Deliveries that
+ *   come again although the attempt is leased here are acked at once: acks may have been lost with the connection.
  * - STARTED is told only about attempts that outlast `startedDelayMs`. The result carries the moment of the start, so
  *   that for a short attempt STARTED would be a message and a database write that nobody can see in time.
  */
@@ -35,6 +41,8 @@ export interface AttemptDeps {
   readonly clock: Clock
   readonly logger: Logger
   readonly worker: string
+  /** Age of its first delivery at which an attempt is handed over. */
+  readonly handOverAfterMs: number
 }
 
 export interface RunningAttemptOptions {
@@ -42,6 +50,12 @@ export interface RunningAttemptOptions {
   readonly answer: Answer | null
   /** At least one. */
   readonly deliveries: readonly Delivery[]
+  /** When the first of them came. */
+  readonly deliveredAt: Instant
+  /** Its scheduler knows leases. */
+  readonly isLeasable: boolean
+  /** Handed over: its deliveries are about to be acked. */
+  readonly onLeased: () => void
   /** The executor is done with it: its slot is free. */
   readonly onExecuted: (durationMs: number) => void
 }
@@ -57,16 +71,20 @@ export class RunningAttempt {
   readonly #deps: AttemptDeps
   readonly #attempt: OperatorAttempt
   readonly #answer: Answer | null
-  readonly #onExecuted: (durationMs: number) => void
+  readonly #options: RunningAttemptOptions
   readonly #deliveries: Delivery[]
   #startedAt: Instant | null = null
   #isStartedTold = false
   #isHandedBack = false
+  #isReturnTold = true
+  #isLeased = false
+  #handingOver: Promise<void> = Promise.resolve()
   #cancelReason: string | null = null
   #isExecuting = true
   #progress: TaskProgress | null = null
   #progressToldAt = Number.NEGATIVE_INFINITY
   #cancelStarted: () => void = () => {}
+  #cancelHandOver: () => void = () => {}
   #cancelProgress: (() => void) | null = null
 
   constructor(deps: AttemptDeps, options: RunningAttemptOptions) {
@@ -74,17 +92,40 @@ export class RunningAttempt {
     this.#attempt = options.attempt
     this.#answer = options.answer
     this.#deliveries = [...options.deliveries]
-    this.#onExecuted = options.onExecuted
+    this.#options = options
+  }
+
+  get attempt(): OperatorAttempt {
+    return this.#attempt
+  }
+
+  get startedAt(): Instant | null {
+    return this.#startedAt
+  }
+
+  /** No delivery guards it any more. */
+  get isLeased(): boolean {
+    return this.#isLeased
+  }
+
+  /** The engine counts on it: it was told of the start, and of no end. Heartbeats renew its lease. */
+  get isInFlight(): boolean {
+    return this.#isStartedTold
   }
 
   /** Another delivery of the same attempt. */
   attach(delivery: Delivery): void {
-    this.#deliveries.push(delivery)
+    if (this.#isLeased) delivery.ack()
+    else this.#deliveries.push(delivery)
   }
 
-  /** Its process is ended; nobody is told, the task goes back to the queue. */
-  handBack(reason: string): void {
+  /**
+   * Its process is ended; the task goes back to the queue. Of a leased one the engine is told if `isTold`; else it finds out
+   * when the lease expires.
+   */
+  handBack(reason: string, isTold: boolean): void {
     this.#isHandedBack = true
+    this.#isReturnTold = isTold
     this.cancel(reason)
   }
 
@@ -96,14 +137,21 @@ export class RunningAttempt {
   /** Runs it. Resolves when its deliveries are settled; never rejects. */
   async run(): Promise<AttemptEnd> {
     const beganAt = this.#deps.clock.now()
+    this.#scheduleHandOver(beganAt)
     const outcome = await this.#execute()
     this.#isExecuting = false
     this.#cancelStarted()
     this.#cancelProgress?.()
-    this.#onExecuted(this.#deps.clock.now() - (this.#startedAt ?? beganAt))
+    this.#cancelHandOver()
+    this.#options.onExecuted(this.#deps.clock.now() - (this.#startedAt ?? beganAt))
     await this.#deps.logs.close(this.#attempt)
+    // What the engine hears last must be the end, and who guards the attempt must be settled by then.
+    await this.#handingOver
     // An attempt that ended by itself in the meantime is told although it was to be handed back.
-    if (this.#isHandedBack && outcome.status === 'revoked') return this.#return()
+    if (this.#isHandedBack && outcome.status === 'revoked') {
+      await this.#tellReturned()
+      return this.#return()
+    }
     return await this.#tell(outcome)
   }
 
@@ -138,8 +186,11 @@ export class RunningAttempt {
     const { publisher, logger } = this.#deps
     const answer = this.#answer
     if (answer !== null) {
-      const report = await publisher.deliver(outcomeMessage(answer, this.#runner, outcome))
-      if (report === 'abandoned') return this.#return()
+      const message = outcomeMessage(answer, this.#runner, outcome)
+      const report = await publisher.deliver(message, logFields(this.#attempt))
+      // Nobody delivers a leased attempt again, so its result is worth a last try.
+      const isLost = report === 'abandoned' && !(this.#isLeased && (await this.#offer(message)))
+      if (isLost) return this.#return()
       if (report === 'unroutable')
         logger.warn(
           { ...logFields(this.#attempt), reply_to: answer.replyTo },
@@ -153,6 +204,44 @@ export class RunningAttempt {
   #return(): AttemptEnd {
     for (const delivery of this.#deliveries) delivery.requeue()
     return { kind: 'returned' }
+  }
+
+  async #tellReturned(): Promise<void> {
+    const answer = this.#answer
+    if (!this.#isLeased || answer === null) return
+    const isTold = await this.#offer(encodeReturned(answer.taskId, answer.replyTo, this.#runner))
+    if (!isTold)
+      this.#deps.logger.warn(logFields(this.#attempt), 'a leased attempt ends untold; its lease will expire')
+  }
+
+  async #offer(message: OutgoingMessage): Promise<boolean> {
+    return this.#isReturnTold && (await this.#deps.publisher.offer(message))
+  }
+
+  #scheduleHandOver(now: Instant): void {
+    const { handOverAfterMs, clock } = this.#deps
+    const { isLeasable, deliveredAt } = this.#options
+    const answer = this.#answer
+    if (!isLeasable || answer === null) return
+    // A clock that jumped meanwhile must not put it off.
+    const ageMs = Math.max(0, now - deliveredAt)
+    this.#cancelHandOver = clock.after(Math.max(0, handOverAfterMs - ageMs), () => {
+      this.#handingOver = this.#handOver(answer)
+    })
+  }
+
+  async #handOver({ taskId, replyTo }: Answer): Promise<void> {
+    const { publisher, logger } = this.#deps
+    this.#isStartedTold = true
+    this.#cancelStarted()
+    const message = encodeStarted(taskId, replyTo, this.#runner, true)
+    const report = await publisher.deliver(message, logFields(this.#attempt))
+    // Nobody who could renew it: the delivery stays the guard.
+    if (report !== 'confirmed') return
+    this.#isLeased = true
+    this.#options.onLeased()
+    for (const delivery of this.#deliveries) delivery.ack()
+    logger.info(logFields(this.#attempt), 'a long attempt is handed over from its delivery to a lease')
   }
 
   get #runner(): { readonly worker: string; readonly startedAt: Instant | null } {
@@ -177,7 +266,9 @@ export class RunningAttempt {
     if (!this.#isExecuting || this.#answer === null) return
     this.#progress = progress
     if (this.#cancelProgress !== null) return
-    const waitMs = this.#progressToldAt + progressIntervalMs - this.#deps.clock.now()
+    // Not longer than the interval, also when the clock was set back.
+    const sinceToldMs = Math.max(0, this.#deps.clock.now() - this.#progressToldAt)
+    const waitMs = progressIntervalMs - sinceToldMs
     if (waitMs <= 0) return this.#tellProgress()
     this.#cancelProgress = this.#deps.clock.after(waitMs, () => this.#tellProgress())
   }

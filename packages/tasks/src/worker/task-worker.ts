@@ -1,71 +1,44 @@
-import type { Topology } from '@celeriac/broker'
-import { AppError, type Broker, type Clock, type Executor } from '@celeriac/core'
-import { createMetrics, systemClock, type Logger, type MetricsRegistry } from '@celeriac/runtime'
+import { operatorTaskName, type SlotCounts } from '@celeriac/contracts'
+import { AppError, type Clock, type Executor } from '@celeriac/core'
+import { createMetrics, systemClock, type Logger } from '@celeriac/runtime'
 import { Heartbeat } from './heartbeat.ts'
-import { noLogs, type LogSink } from './log-sink.ts'
+import { noLogs } from './log-sink.ts'
 import { taskWorkerMetricTable } from './metrics.ts'
-import { PredictWorker, type PredictExecutor } from './predict-worker.ts'
+import { controlCommands } from './node/control-commands.ts'
+import { LamportClock } from './node/lamport-clock.ts'
+import { Mingle } from './node/mingle.ts'
+import { operatorRequest } from './node/operator-requests.ts'
+import { TaskEvents } from './node/task-events.ts'
+import { Autoscaler } from './plain/autoscaler.ts'
+import { plainTaskMetricTable } from './plain/metrics.ts'
+import { PlainWorker } from './plain/plain-worker.ts'
+import { InlinePool } from './pool/inline-pool.ts'
+import { PredictWorker } from './predict-worker.ts'
 import { QueueWorker } from './queue-worker.ts'
 import { RemoteControl } from './remote-control.ts'
 import { ResultPublisher } from './result-publisher.ts'
 import { RevokedIds } from './revoked-ids.ts'
+import type { TaskWorker, TaskWorkerOptions } from './task-worker-options.ts'
 
 /**
  * DESIGN
  *
- * A worker = executors + one QueueWorker per executor queue + remote control + heartbeat, on one broker connection.
+ * A worker = a node (remote control, heartbeat, events, revocations, on one broker connection) + its consumers: one
+ * QueueWorker per executor queue, and one PlainWorker for all queues of plain tasks.
  *   new ── start ──▶ running ── stop ──▶ draining ── all told, or drain timeout ──▶ stopped
  *                       └──────────── abort ─────────────┴────────────────────────▶ stopped
  * Rule of the stop: what has not started goes back to the queue at once; what runs may finish until the drain timeout;
- * what then still runs is ended and goes back to the queue too. A task that is handed back is delivered again, to
+ * what then still runs is ended and goes back too: its delivery to the queue, a lease to the engine. A task that is handed back is delivered again, to
  * another worker: it is neither failed nor revoked, and its attempt number does not change. `abort` is the same with a
  * timeout of zero and SIGKILL. (RabbitMQ counts a return as a delivery; the queue's limit of such deliveries is what
- * bounds the restarts that a long task survives.)
+ * bounds the restarts that a long task survives.) In Celery's words `stop` is the soft shutdown, warm when the timeout is
+ * long enough for every task, and `abort` the cold one.
  */
-export interface TaskWorkerOptions {
-  /** Started already; it stays open when the worker stops. */
-  readonly broker: Broker
-  readonly topology: Topology
-  /** Queue → executor of its tasks. The worker starts and stops the executors. */
-  readonly executors: ReadonlyMap<string, Executor>
-  /** Attempts at a time, per queue. */
-  readonly concurrency: number
-  /** Tasks reserved beyond the running ones, per queue; hides the round trip to the broker. @default 2 */
-  readonly prefetchSurplus?: number
-  /** Answers the calls of the predict queue; left out: this worker does not take predictions. */
-  readonly predict?: {
-    readonly queue: string
-    readonly executor: PredictExecutor
-    /** Calls taken at a time. */
-    readonly prefetch: number
-  }
-  /** Unique in the fleet, as Celery's node names: `celeriac-1@host`. */
-  readonly nodeName: string
-  readonly logger: Logger
-  readonly clock?: Clock
-  /** Where the output of attempts goes. @default nowhere */
-  readonly logs?: LogSink
-  readonly metrics?: MetricsRegistry
-  /** How long `stop` lets attempts finish. @default 30,000 */
-  readonly drainTimeoutMs?: number
-  readonly version?: string
-}
-
-export interface TaskWorker {
-  readonly nodeName: string
-  readonly state: 'new' | 'starting' | 'running' | 'draining' | 'stopped'
-  /** Attempts that executors are working on now, and attempts settled since the start. */
-  counts(): { readonly active: number; readonly processed: number }
-  /** Resolves when all queues are consumed. Rejects with EXECUTOR_UNAVAILABLE or BROKER_UNAVAILABLE. */
-  start(): Promise<void>
-  /** Drains by the rule above. Idempotent; legal before `start`. */
-  stop(): Promise<void>
-  /** Ends at once; also while a `stop` drains. */
-  abort(): Promise<void>
-}
 
 const defaultDrainTimeoutMs = 30_000
 const defaultPrefetchSurplus = 2
+/** A third of RabbitMQ's limit: time enough for a broker that is away just then. */
+const defaultHandOverAfterMs = 600_000
 
 export const createTaskWorker = (options: TaskWorkerOptions): TaskWorker => new Worker(options)
 
@@ -78,8 +51,13 @@ class Worker implements TaskWorker {
   readonly #revoked: RevokedIds
   readonly #queues: readonly QueueWorker[]
   readonly #predict: PredictWorker | null
+  readonly #plain: PlainWorker | null
+  readonly #autoscaler: Autoscaler | null
   readonly #control: RemoteControl
+  readonly #mingle: Mingle
   readonly #heartbeat: Heartbeat
+  readonly #logicalClock = new LamportClock()
+  readonly #startedAt: number
   #state: TaskWorker['state'] = 'new'
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
@@ -90,15 +68,17 @@ class Worker implements TaskWorker {
     this.nodeName = options.nodeName
     this.#clock = options.clock ?? systemClock
     this.#logger = options.logger.child({ component: 'worker', worker: options.nodeName })
-    const metrics = (options.metrics ?? createMetrics({ processMetrics: false })).register(
-      taskWorkerMetricTable,
-    )
+    this.#startedAt = this.#clock.now()
+    const registry = options.metrics ?? createMetrics({ processMetrics: false })
+    const metrics = registry.register(taskWorkerMetricTable)
+    // Also without plain tasks, so that every worker exposes the same series.
+    const plainMetrics = registry.register(plainTaskMetricTable)
     const { broker, topology, concurrency, nodeName } = options
     this.#publisher = new ResultPublisher({
       broker,
+      topology,
       clock: this.#clock,
       logger: this.#logger,
-      onConfirmed: (durationMs) => metrics.confirmDuration.observe(durationMs / 1_000),
     })
     const shared = {
       broker,
@@ -115,7 +95,8 @@ class Worker implements TaskWorker {
           queue,
           executor,
           concurrency,
-          prefetch: concurrency + (options.prefetchSurplus ?? defaultPrefetchSurplus),
+          prefetchSurplus: options.prefetchSurplus ?? defaultPrefetchSurplus,
+          handOverAfterMs: options.handOverAfterMs ?? defaultHandOverAfterMs,
           revoked: this.#revoked,
           logs: options.logs ?? noLogs,
           logger: this.#logger.child({ queue }),
@@ -126,19 +107,73 @@ class Worker implements TaskWorker {
       options.predict === undefined
         ? null
         : new PredictWorker({ ...shared, ...options.predict, logger: this.#logger })
-    this.#control = new RemoteControl({
-      ...shared,
+    const { plain } = options
+    const events = new TaskEvents({
       nodeName,
-      logger: this.#logger,
-      onRevoke: (taskIds, terminate) => this.#revoke(taskIds, terminate),
+      exchange: topology.eventExchange,
+      publisher: this.#publisher,
+      logicalClock: this.#logicalClock,
+      clock: this.#clock,
+      isEnabled: plain?.sendsEvents ?? false,
     })
+    const pools = plain?.pools ?? [new InlinePool()]
+    this.#plain =
+      plain === undefined
+        ? null
+        : new PlainWorker({
+            ...shared,
+            ...plain,
+            concurrency: plain.autoscale?.min ?? plain.concurrency ?? concurrency,
+            isolation: plain.isolation ?? 'inline',
+            pools: new Map([new InlinePool(), ...pools].map((pool) => [pool.isolation, pool])),
+            events,
+            revoked: this.#revoked,
+            logger: this.#logger,
+            metrics: plainMetrics,
+            nodeName,
+          })
+    this.#autoscaler =
+      this.#plain === null || plain?.autoscale === undefined
+        ? null
+        : new Autoscaler(this.#plain, this.#clock, plain.autoscale)
+    const node = { ...shared, nodeName, logger: this.#logger, logicalClock: this.#logicalClock }
     this.#heartbeat = new Heartbeat({
-      ...shared,
-      nodeName,
+      ...node,
       version: options.version ?? '0',
-      queues: this.#queueNames(),
-      concurrency,
+      queues: () => this.#queueNames(),
+      concurrency: () => this.#plain?.slots.concurrency ?? concurrency,
       counts: () => this.counts(),
+      slots: () => this.#slots(),
+      leases: () => this.#queues.flatMap((queue) => queue.held),
+    })
+    this.#mingle = new Mingle({ ...node, revoked: this.#revoked })
+    this.#control = new RemoteControl({
+      ...node,
+      commands: controlCommands({
+        ...node,
+        version: options.version ?? '0',
+        plain: this.#plain,
+        autoscaler: this.#autoscaler,
+        events,
+        revoked: this.#revoked,
+        concurrency,
+        operators: (state) =>
+          this.#queues.flatMap((queue) =>
+            queue.attempts(state).map((each) => operatorRequest(each, queue.queue, nodeName)),
+          ),
+        operatorQueues: this.#operatorQueues(),
+        operatorTasks: this.#queues.length > 0 ? [operatorTaskName] : [],
+        totals: () => this.#totals(),
+        uptimeS: () => (this.#clock.now() - this.#startedAt) / 1_000,
+        conf: () => ({
+          ...plain?.app.conf,
+          worker_concurrency: this.#plain?.slots.concurrency ?? concurrency,
+        }),
+        revoke: (taskIds, terminate) => this.#revoke(taskIds, terminate),
+        beat: () => this.#heartbeat.beat(),
+        shutDown: () => (options.onShutdown ?? (() => void this.stop()))(),
+        userCommands: plain?.app.controlCommands ?? new Map(),
+      }),
     })
   }
 
@@ -146,11 +181,26 @@ class Worker implements TaskWorker {
     return this.#state
   }
 
+  get isConsuming(): boolean {
+    return this.#plain?.queues.isConsuming ?? true
+  }
+
   counts(): { readonly active: number; readonly processed: number } {
     return {
-      active: this.#queues.reduce((sum, queue) => sum + queue.executing, 0),
-      processed: this.#queues.reduce((sum, queue) => sum + queue.processed, 0),
+      active: this.#queues.reduce((sum, queue) => sum + queue.executing, this.#plain?.slots.active ?? 0),
+      processed: this.#queues.reduce(
+        (sum, queue) => sum + queue.processed,
+        this.#plain?.slots.processed ?? 0,
+      ),
     }
+  }
+
+  pauseOperators(): void {
+    for (const queue of this.#queues) queue.pause()
+  }
+
+  resumeOperators(): void {
+    for (const queue of this.#queues) queue.resume()
   }
 
   start(): Promise<void> {
@@ -171,13 +221,17 @@ class Worker implements TaskWorker {
   async #start(): Promise<void> {
     try {
       await Promise.all(this.#executors().map((executor) => executor.start()))
+      const hasPeers = await this.#mingle.start()
       await this.#control.start()
+      if (hasPeers) await this.#mingle.catchUp()
       await this.#predict?.start()
       for (const queue of this.#queues) await queue.start()
+      await this.#plain?.start()
     } catch (error) {
-      await Promise.all(this.#queues.map((queue) => queue.stopTaking()))
+      await Promise.all([...this.#queues.map((queue) => queue.stopTaking()), this.#plain?.stopTaking()])
       await this.#predict?.stop()
-      await this.#control.stop()
+      await this.#stopListening()
+      await this.#plain?.close()
       await this.#stopExecutors()
       this.#state = 'stopped'
       throw error
@@ -186,6 +240,7 @@ class Worker implements TaskWorker {
     if (this.#state !== 'starting') return
     this.#state = 'running'
     this.#heartbeat.start()
+    this.#autoscaler?.start()
     const { concurrency } = this.#options
     this.#logger.info({ queues: this.#queueNames(), concurrency }, 'worker started')
   }
@@ -211,15 +266,17 @@ class Worker implements TaskWorker {
     const cancelTimeout = this.#clock.after(this.#options.drainTimeoutMs ?? defaultDrainTimeoutMs, () => {
       this.#logger.warn(this.counts(), 'the drain timeout is over; running tasks go back to the queue')
       this.#publisher.abandon()
-      for (const queue of this.#queues) queue.handBackAll('the worker is stopping')
+      for (const queue of this.#queues) queue.handBackAll('the worker is stopping', true)
+      this.#plain?.handBackAll()
     })
     await this.#emptyQueues()
     cancelTimeout()
     if (this.#aborting !== null) return
-    await this.#control.stop()
+    await this.#stopListening()
     // A farewell that nobody can hear must not hold up the end.
     if (this.#options.broker.state === 'open') await this.#heartbeat.stop()
     else this.#heartbeat.abort()
+    await this.#plain?.close()
     await this.#stopExecutors()
     this.#state = 'stopped'
     this.#logger.info(this.counts(), 'worker stopped')
@@ -232,34 +289,54 @@ class Worker implements TaskWorker {
     this.#state = 'draining'
     this.#heartbeat.abort()
     this.#publisher.abandon()
-    for (const queue of this.#queues) queue.handBackAll('the worker was aborted')
+    for (const queue of this.#queues) queue.handBackAll('the worker was aborted', false)
+    this.#plain?.handBackAll()
     // First nothing new is taken; then the processes are killed, and what they ran settles as handed back.
     const emptied = this.#emptyQueues()
     await this.#stopExecutors()
     await emptied
-    // A start that is under way ends by the lack of executors, or has nothing left to do.
+    // A start that is under way ends by the lack of executors and children, or has nothing left to do.
+    await this.#plain?.close()
+    await this.#mingle.stop()
     await this.#starting?.catch(() => {})
-    await this.#control.stop()
+    await this.#stopListening()
+    await this.#plain?.close()
     this.#state = 'stopped'
     if (startedFrom !== 'starting') this.#logger.warn('worker aborted')
   }
 
   /** Gives back what has not started, waits for what has. */
   async #emptyQueues(): Promise<void> {
-    await Promise.all([...this.#queues.map((queue) => queue.stopTaking()), this.#predict?.stop()])
-    await Promise.all(this.#queues.map((queue) => queue.drained()))
+    this.#autoscaler?.stop()
+    const consumers = [...this.#queues, ...(this.#plain === null ? [] : [this.#plain])]
+    await Promise.all([...consumers.map((consumer) => consumer.stopTaking()), this.#predict?.stop()])
+    await Promise.all(consumers.map((consumer) => consumer.drained()))
   }
 
-  #revoke(taskIds: readonly string[], terminate: boolean): void {
-    for (const taskId of taskIds) {
-      this.#revoked.add(taskId)
-      for (const queue of this.#queues) queue.revoke(taskId, terminate)
+  async #stopListening(): Promise<void> {
+    await this.#control.stop()
+    await this.#mingle.stop()
+  }
+
+  #revoke(taskIds: readonly string[], terminate: boolean): readonly string[] {
+    for (const taskId of taskIds) this.#revoked.add(taskId)
+    const operators = taskIds.filter(
+      (taskId) => this.#queues.filter((queue) => queue.revoke(taskId, terminate)).length > 0,
+    )
+    return [...operators, ...(this.#plain?.revoke(taskIds, terminate) ?? [])]
+  }
+
+  #totals(): Readonly<Record<string, number>> {
+    const operators = this.#queues.reduce((sum, queue) => sum + queue.processed, 0)
+    return {
+      ...(operators > 0 ? { [operatorTaskName]: operators } : {}),
+      ...Object.fromEntries(this.#plain?.slots.totals ?? []),
     }
   }
 
-  #executors(): readonly Executor[] {
+  #executors(): readonly Pick<Executor, 'name' | 'start' | 'stop'>[] {
     const { executors, predict } = this.#options
-    return [...new Set([...executors.values(), ...(predict === undefined ? [] : [predict.executor])])]
+    return [...new Set([...executors.values(), ...(predict === undefined ? [] : [predict.runtime])])]
   }
 
   async #stopExecutors(): Promise<void> {
@@ -272,8 +349,21 @@ class Worker implements TaskWorker {
     }
   }
 
-  #queueNames(): readonly string[] {
+  #slots(): Readonly<Record<string, SlotCounts>> {
+    const slots: Record<string, SlotCounts> = {}
+    for (const { executor, slots: own } of this.#queues) {
+      const { busy = 0, free = 0 } = slots[executor] ?? {}
+      slots[executor] = { busy: busy + own.busy, free: free + own.free }
+    }
+    return slots
+  }
+
+  #operatorQueues(): readonly string[] {
     const { executors, predict } = this.#options
     return [...executors.keys(), ...(predict === undefined ? [] : [predict.queue])]
+  }
+
+  #queueNames(): readonly string[] {
+    return [...this.#operatorQueues(), ...(this.#plain?.queues.names ?? [])]
   }
 }

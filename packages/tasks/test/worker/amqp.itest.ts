@@ -225,3 +225,45 @@ test('what an aborted worker had goes to another one', async () => {
   for (const run of second.executor.runs) second.executor.finish(run.attempt.attemptId)
   await expect.poll(() => new Set([...first.outcomes(), ...second.outcomes()]).size, slow).toBe(5)
 })
+
+test('a result whose event queue was deleted arrives in the one that is declared again', async () => {
+  const { client, queue, executor, topology } = await setup()
+  const replyTo = topology.eventQueue(3)
+  const attempt = anAttempt()
+  await client.publish([encodeTaskMessage(operatorTaskMessage(attempt, { replyTo, origin: 'test' }), queue)])
+  await expect.poll(() => executor.runs, slow).toHaveLength(1)
+  await rabbit.remove({ queues: [replyTo], exchanges: [] })
+  executor.finish(attempt.attemptId)
+  await expect.poll(async () => (await client.depths([replyTo]))[0]?.messages, slow).toBe(1)
+})
+
+test('a long attempt leaves nothing at the broker that a lost connection could bring back', async () => {
+  const proxy = await aProxy()
+  const { executor, send, heard, outcomes, client, queue, states, worker } = await setup({
+    url: proxy.url,
+    concurrency: 1,
+    prefetchSurplus: 2,
+    handOverAfterMs: 200,
+  })
+  const attempts = Array.from({ length: 4 }, () => anAttempt())
+  await send(...attempts)
+  await expect.poll(() => executor.runs, slow).toHaveLength(1)
+  await expect
+    .poll(() => heard.map(({ event }) => event), slow)
+    .toContainEqual(expect.objectContaining({ status: 'STARTED', isLeased: true }))
+  // Its slot is taken: what was reserved is for others, and nothing more is asked for.
+  const depth = async (): Promise<unknown> => (await client.depths([queue]))[0]
+  await expect.poll(depth, slow).toMatchObject({ messages: 3, consumers: 0 })
+  states.length = 0
+  proxy.cut()
+  await expect.poll(() => states.at(-1), slow).toBe('open')
+  expect(await depth()).toMatchObject({ messages: 3, consumers: 0 })
+  for (const [index, { attemptId }] of attempts.entries()) {
+    await expect.poll(() => executor.runs.length, slow).toBe(index + 1)
+    executor.finish(executor.running[index] ?? attemptId)
+  }
+  await expect.poll(() => new Set(outcomes()).size, slow).toBe(4)
+  await worker.stop()
+  expect(executor.runs).toHaveLength(4)
+  expect(await depth()).toMatchObject({ messages: 0 })
+})

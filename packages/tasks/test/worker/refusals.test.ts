@@ -1,3 +1,4 @@
+import { versionHeader } from '@celeriac/contracts'
 import { expect, test } from 'vitest'
 import { anAttempt, setup } from './setup.ts'
 
@@ -63,6 +64,24 @@ test.for([
     ])
   await send(anAttempt())
   await expect.poll(() => executor.runs).toHaveLength(1)
+})
+
+test('a task that only newer workers can read is parked, and may still be run: nobody is told that it failed', async () => {
+  const { client, executor, startWorker, messageOf, parked, heard, send, queue } = await setup()
+  await startWorker()
+  const message = messageOf(anAttempt())
+  await client.publish([{ ...message, headers: { ...message.headers, [versionHeader]: 99 } }])
+  await expect.poll(() => parked).toHaveLength(1)
+  expect(parked[0]?.headers).toMatchObject({
+    'x-celeriac-reason': 'unknown_version',
+    'x-celeriac-queue': queue,
+  })
+  const next = anAttempt()
+  await send(next)
+  await expect.poll(() => executor.runs).toHaveLength(1)
+  executor.finish(next.attemptId)
+  await expect.poll(() => heard.map(({ taskId }) => taskId)).toContain(next.attemptId)
+  expect(new Set(heard.map(({ taskId }) => taskId))).toEqual(new Set([next.attemptId]))
 })
 
 test('a date of expiry that is none is malformed', async () => {

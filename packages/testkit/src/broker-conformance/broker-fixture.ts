@@ -9,9 +9,16 @@ export interface BrokerServerUnderTest {
   connect(): Promise<Broker>
   /** A broker that was not started. */
   create(): Broker
+  /** Deletes what tests have declared beside the topology. */
+  remove(names: LeftBehind): Promise<void>
   /** Empties all queues. Called between tests, when every broker is stopped. */
   purge(): Promise<void>
   close(): Promise<void>
+}
+
+export interface LeftBehind {
+  readonly queues: readonly string[]
+  readonly exchanges: readonly string[]
 }
 
 export type MakeBrokerServer = () => Promise<BrokerServerUnderTest>
@@ -21,6 +28,8 @@ export interface BrokerTest {
   readonly topology: Topology
   readonly connect: () => Promise<Broker>
   readonly create: () => Broker
+  /** Has these deleted after the test. */
+  readonly leftBehind: (names: LeftBehind) => void
 }
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -50,11 +50,13 @@ export function exerciseHistory(use: () => StoreUnderTest): void {
     const deployment = { name, alias: 'candidate', model_uri: 'file:///m/0', metrics: { auc: 0.72 } }
     await deploy(run, deployment)
     await deploy(run, { ...deployment, alias: null }, { attempt: 2 })
-    expect(await store.findModelVersion({ name })).toMatchObject({ version: 2, alias: null })
+    expect(await store.findModelVersion({ name })).toMatchObject({ version: 2, aliases: [] })
     expect(await store.findModelVersion({ name, version: 1 })).toEqual({
       name,
       version: 1,
-      alias: 'candidate',
+      aliases: ['candidate'],
+      archivedAt: null,
+      createdBy: null,
       runId: run.head.id,
       operatorId: 'op-2',
       attempt: 1,
@@ -70,7 +72,7 @@ export function exerciseHistory(use: () => StoreUnderTest): void {
     const name = randomUUID()
     for (const attempt of [1, 2]) await deploy(run, { name, alias: 'champion' }, { attempt })
     expect(await store.findModelVersion({ name, alias: 'champion' })).toMatchObject({ version: 2 })
-    expect(await store.findModelVersion({ name, version: 1 })).toMatchObject({ alias: null })
+    expect(await store.findModelVersion({ name, version: 1 })).toMatchObject({ aliases: [] })
     expect(await store.findModelVersion({ name, version: 1, alias: 'champion' })).toBeNull()
   })
 
@@ -85,6 +87,9 @@ export function exerciseHistory(use: () => StoreUnderTest): void {
       [2, 2],
       [1, 1],
     ])
+    const ofRun = (runId: string) => store.listModelVersions({ runId, limit: 10 })
+    expect((await ofRun(run.head.id)).items).toEqual(items)
+    expect((await ofRun(randomUUID())).items).toEqual([])
   })
 
   test('concurrent deployments of one model from several runs get versions without gaps', async () => {
@@ -97,7 +102,7 @@ export function exerciseHistory(use: () => StoreUnderTest): void {
     expect(outcomes).toEqual(partitions.map(() => ({ kind: 'committed' })))
     const { items } = await store.listModelVersions({ name, limit: 10 })
     expect(items.map(({ version }) => version)).toEqual([5, 4, 3, 2, 1])
-    expect(items.filter(({ alias }) => alias === 'candidate')).toHaveLength(1)
+    expect(items.filter(({ aliases }) => aliases.includes('candidate'))).toHaveLength(1)
   })
 
   test('a deployment without a name is registered under its operator', async () => {

@@ -33,6 +33,33 @@ export function exerciseLists(use: () => StoreUnderTest): void {
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length)
   })
 
+  test('runs that are added while someone reads move no page', async () => {
+    const { store } = use()
+    const ids: string[] = []
+    for (let index = 0; index < 6; index++) ids.push((await aRun(store)).head.id)
+    const added: string[] = []
+    const { items } = await readPages(6, async (page) => {
+      const read = await store.listRuns({ limit: 2, ...page })
+      added.push((await aRun(store)).head.id)
+      return read
+    })
+    expect(items.map(({ id }) => id).toSorted()).toEqual(ids.toSorted())
+    expect(added).toHaveLength(3)
+  })
+
+  test('runs of a state are read page by page, each once, newest first', async () => {
+    const { store, sql } = use()
+    const ids: string[] = []
+    for (let index = 0; index < 5; index++) ids.push((await aRun(store)).head.id)
+    const listed = ids.map((id) => `'${id}'`).join(', ')
+    await sql(`update runs set state = 'cancelling', cancel_deadline_at = now() where id in (${listed})`)
+    const { items } = await readPages(5, (page) => store.listRuns({ limit: 2, state: 'cancelling', ...page }))
+    expect(items.map(({ id }) => id)).toEqual(
+      (await readPages(5, (page) => store.listRuns({ limit: 2, ...page }))).items.map(({ id }) => id),
+    )
+    expect(new Set(items.map(({ id }) => id))).toEqual(new Set(ids))
+  })
+
   test('runs of the same millisecond are not lost between pages', async () => {
     const { store, sql } = use()
     const ids: string[] = []
@@ -54,6 +81,22 @@ export function exerciseLists(use: () => StoreUnderTest): void {
     expect(running).toEqual({ ...summary, dagName: dag.name })
     const queued = await store.listRuns({ limit: 1_000, state: 'queued' })
     expect(queued.items.every(({ state }) => state === 'queued')).toBe(true)
+  })
+
+  test('queued runs of several partitions come oldest first, over all of them, no more than the limit', async () => {
+    const { store, sql } = use()
+    const queued: string[] = []
+    for (const partition of [6, 7, 6, 7, 6]) {
+      const { head } = await aRun(store, { partition })
+      queued.push(head.id)
+      // Of the past, so that runs of other tests come behind.
+      await sql(
+        `update runs set created_at = '1990-01-01'::timestamptz + interval '1 s' * ${queued.length} where id = '${head.id}'`,
+      )
+    }
+    const found = await store.listQueuedRuns({ partitions: [7, 6], limit: 4 })
+    expect(found).toEqual(queued.slice(0, 4).map((id, index) => ({ id, partition: index % 2 === 0 ? 6 : 7 })))
+    expect(await store.listQueuedRuns({ partitions: [], limit: 4 })).toEqual([])
   })
 
   test('DAGs come by their newest version, the last registered first', async () => {

@@ -7,7 +7,11 @@ import {
   aRun,
   chainPlan,
   idInPartition,
+  readyTask,
+  runningTask,
   startedHead,
+  succeededTask,
+  writeTasks,
   type StoreUnderTest,
 } from './store-fixture.ts'
 
@@ -47,11 +51,32 @@ export function exerciseRuns(use: () => StoreUnderTest): void {
     expect(await store.findRunHead(run.id)).toEqual(head)
   })
 
+  test('one operator task is found without the rest of its run', async () => {
+    const { store } = use()
+    const run = await aRun(store)
+    const runId = run.head.id
+    const done = succeededTask(runningTask(readyTask(1)))
+    await writeTasks(store, run, newOperatorTask(1), [done])
+    const whole = await store.findRun(runId)
+    expect(await store.findOperatorTask({ runId, operatorId: 'op-1' })).toEqual({
+      operator: whole?.plan.operators[1],
+      task: whole?.tasks[1],
+    })
+    expect(whole?.tasks[1]).toEqual(done)
+    expect(await store.findOperatorTask({ runId, operatorId: 'op-9' })).toBeNull()
+    expect(await store.findOperatorTask({ runId: randomUUID(), operatorId: 'op-1' })).toBeNull()
+    expect(await store.findOperatorTask({ runId: 'no id', operatorId: 'op-1' })).toBeNull()
+  })
+
   test('the same idempotency key gives the existing run', async () => {
     const { store } = use()
     const run = await aNewRun(store, { idempotencyKey: randomUUID() })
     const { head } = await store.createRun(run)
-    expect(await store.createRun({ ...run, id: randomUUID() })).toEqual({ head, isNew: false })
+    expect(await store.createRun({ ...run, id: randomUUID() })).toEqual({
+      head,
+      isNew: false,
+      isAdmitted: true,
+    })
   })
 
   test('of concurrent creates with one idempotency key exactly one inserts', async () => {
@@ -68,7 +93,7 @@ export function exerciseRuns(use: () => StoreUnderTest): void {
     const { store } = use()
     const run = await aNewRun(store)
     const { head } = await store.createRun(run)
-    expect(await store.createRun(run)).toEqual({ head, isNew: false })
+    expect(await store.createRun(run)).toEqual({ head, isNew: false, isAdmitted: true })
   })
 
   test('a run of an unknown DAG version is refused', async () => {
@@ -102,6 +127,12 @@ export function exerciseRuns(use: () => StoreUnderTest): void {
     const open = await store.listOpenRuns({ partition: 3 })
     expect(open).not.toContain(finished.id)
     expect(open.slice(-2).toSorted()).toEqual(ids.toSorted())
+    const { head: taken, fence: laterFence } = await aRun(store, { partition: 3 })
+    const heads = [{ fromVersion: 1, head: startedHead(taken) }]
+    await store.commitBatch(aBatch({ fences: [laterFence], heads }))
+    const started = await store.listOpenRuns({ partition: 3, startedOnly: true })
+    expect(started).toContain(taken.id)
+    expect(started.filter((id) => ids.includes(id) || id === finished.id)).toEqual([])
   })
 
   test('queued runs are found in the partitions asked for until the engine takes them up', async () => {

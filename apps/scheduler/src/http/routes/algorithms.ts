@@ -8,7 +8,7 @@ export const algorithmRoutes: readonly Route[] = [
     operationId: 'listAlgorithms',
     tag: 'algorithms',
     summary: 'The manifests of all algorithms: ports, parameters with defaults, names.',
-    access: 'token',
+    access: 'viewer',
     query: algorithmsQuerySchema,
     answers: { 200: { description: 'All manifests, by name', schema: algorithmListSchema } },
     errors: [],

@@ -7,19 +7,17 @@ import {
   validationSchema,
   type ValidationView,
 } from '@celeriac/contracts'
-import { z } from 'zod'
 import { checkDocument } from '../../submission/check-document.ts'
-import { documentBody, type DocumentBody } from '../body-readers.ts'
+import { registerDocument } from '../../submission/register-document.ts'
+import { documentBody, uncheckedDocumentBody, type DocumentBody } from '../body-readers.ts'
 import type { ApiDeps } from '../api-deps.ts'
 import { problemDetailsOf } from '../problem-details.ts'
 import { defineRoute, type Route } from '../route.ts'
 import { dagSummaryView, dagView } from '../views/dag-view.ts'
 import { given, pageView } from '../views/page-view.ts'
-import { pathText } from './path-text.ts'
+import { dagNameQuery, dagParams, dagVersionParams } from './path-params.ts'
 
-const dagParams = z.object({ id: pathText })
-const versionParams = dagParams.extend({ version: z.coerce.number().int().positive() })
-const nameQuery = z.strictObject({ name: z.string().min(1).max(200).optional() })
+const location = 'The DAG version'
 
 export const dagRoutes: readonly Route[] = [
   defineRoute({
@@ -29,27 +27,29 @@ export const dagRoutes: readonly Route[] = [
     tag: 'dags',
     summary:
       'Registers a DAG document as an immutable version; the same content again gives the same version.',
-    access: 'token',
-    query: nameQuery,
+    access: 'editor',
+    audit: { action: 'dag.register', target: (_params, { name }) => name },
+    query: dagNameQuery,
     body: documentBody,
     answers: {
-      201: { description: 'A new version', schema: registeredDagSchema },
-      200: { description: 'The version that already had this content', schema: registeredDagSchema },
+      201: { description: 'A new version', schema: registeredDagSchema, location },
+      200: {
+        description: 'The version that already had this content',
+        schema: registeredDagSchema,
+        location,
+      },
     },
-    errors: ['VALIDATION_DAG_INVALID'],
+    errors: ['VALIDATION_DAG_INVALID', 'CONFLICT_SCHEDULE_EXISTS'],
     async handle({ query, body }, deps) {
-      const { dag, warnings } = checkDocument(body.source, {
-        algorithms: deps.algorithms,
-        name: query.name ?? body.name,
-      })
-      const { version, isNew } = await deps.store.registerDag(dag)
+      const name = query.name ?? body.name
+      const { version, isNew, warnings } = await registerDocument(body.source, name, deps)
       return {
         status: isNew ? 201 : 200,
         headers: { location: `/api/v1/dags/${version.dagId}/versions/${version.version}` },
         body: {
           ...dagSummaryView(version),
           is_new: isNew,
-          operator_count: dag.plan.operators.length,
+          operator_count: version.plan.operators.length,
           warnings,
         },
       }
@@ -61,8 +61,8 @@ export const dagRoutes: readonly Route[] = [
     operationId: 'validateDag',
     tag: 'dags',
     summary: 'Checks a DAG document and lists every problem; stores nothing.',
-    access: 'token',
-    body: documentBody,
+    access: 'viewer',
+    body: uncheckedDocumentBody,
     answers: { 200: { description: 'The verdict, good or bad', schema: validationSchema } },
     errors: [],
     handle: ({ body }, deps) => ({ status: 200, body: validate(body, deps) }),
@@ -73,7 +73,7 @@ export const dagRoutes: readonly Route[] = [
     operationId: 'listDags',
     tag: 'dags',
     summary: 'Lists DAGs, newest version each, newest first.',
-    access: 'token',
+    access: 'viewer',
     query: pageQuerySchema,
     answers: { 200: { description: 'A page of DAGs', schema: dagPageSchema } },
     errors: [],
@@ -87,7 +87,7 @@ export const dagRoutes: readonly Route[] = [
     operationId: 'getDag',
     tag: 'dags',
     summary: 'The newest version of a DAG, by id or name.',
-    access: 'token',
+    access: 'viewer',
     params: dagParams,
     answers: { 200: { description: 'The DAG version', schema: dagSchema } },
     errors: ['NOT_FOUND_DAG'],
@@ -101,8 +101,8 @@ export const dagRoutes: readonly Route[] = [
     operationId: 'getDagVersion',
     tag: 'dags',
     summary: 'One version of a DAG, by id or name.',
-    access: 'token',
-    params: versionParams,
+    access: 'viewer',
+    params: dagVersionParams,
     answers: { 200: { description: 'The DAG version', schema: dagSchema } },
     errors: ['NOT_FOUND_DAG'],
     async handle({ params }, deps) {
@@ -124,9 +124,10 @@ export async function findDag(
   })
 }
 
-function validate(body: DocumentBody, { algorithms }: ApiDeps): ValidationView {
+function validate(body: DocumentBody, { algorithms, topology }: ApiDeps): ValidationView {
   try {
-    const { dag, warnings } = checkDocument(body.source, { algorithms, name: body.name })
+    const executors = topology.operatorExecutors
+    const { dag, warnings } = checkDocument(body.source, { algorithms, executors, name: body.name })
     return { valid: true, name: dag.name, operator_count: dag.plan.operators.length, problems: [...warnings] }
   } catch (error) {
     if (!isAppError(error) || error.code !== 'VALIDATION_DAG_INVALID') throw error

@@ -9,7 +9,7 @@ export const fleetRoutes: readonly Route[] = [
     operationId: 'listWorkers',
     tag: 'fleet',
     summary: 'Workers, as their heartbeats show them.',
-    access: 'token',
+    access: 'viewer',
     answers: { 200: { description: 'All workers heard of lately', schema: workerListSchema } },
     errors: [],
     handle: (_input, { workers }) => ({ status: 200, body: { items: workers().map(workerView) } }),
@@ -20,7 +20,7 @@ export const fleetRoutes: readonly Route[] = [
     operationId: 'listQueues',
     tag: 'fleet',
     summary: 'Depth and consumers of every queue of the topology.',
-    access: 'token',
+    access: 'viewer',
     answers: { 200: { description: 'All queues', schema: queueListSchema } },
     errors: ['BROKER_UNAVAILABLE'],
     async handle(_input, { broker, topology }) {

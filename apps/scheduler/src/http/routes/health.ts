@@ -1,4 +1,4 @@
-import { healthSchema, readinessSchema } from '@celeriac/contracts'
+import { healthSchema, jsonObjectSchema, readinessSchema } from '@celeriac/contracts'
 import { openApiDocument } from '../openapi.ts'
 import { defineRoute, type Route } from '../route.ts'
 
@@ -7,7 +7,7 @@ export const healthRoutes: readonly Route[] = [
     method: 'get',
     path: '/healthz',
     operationId: 'health',
-    tag: 'health',
+    tag: 'service',
     summary: 'The process answers. Says nothing about its dependencies.',
     access: 'public',
     answers: { 200: { description: 'Alive', schema: healthSchema } },
@@ -18,7 +18,7 @@ export const healthRoutes: readonly Route[] = [
     method: 'get',
     path: '/readyz',
     operationId: 'readiness',
-    tag: 'health',
+    tag: 'service',
     summary: 'Database and broker can be used: requests may be sent here.',
     access: 'public',
     answers: {
@@ -35,7 +35,7 @@ export const healthRoutes: readonly Route[] = [
     method: 'get',
     path: '/metrics',
     operationId: 'metrics',
-    tag: 'health',
+    tag: 'service',
     summary: 'Metrics in the Prometheus text format. Without a token from this machine only.',
     access: 'loopback',
     answers: { 200: { description: 'All metrics', contentType: 'text/plain' } },
@@ -56,10 +56,10 @@ export const openApiRoute = (others: () => readonly Route[]): Route =>
     method: 'get',
     path: '/api/openapi.json',
     operationId: 'openapi',
-    tag: 'health',
+    tag: 'service',
     summary: 'This interface as an OpenAPI 3.1 document.',
-    access: 'token',
-    answers: { 200: { description: 'The document', contentType: 'application/json' } },
+    access: 'viewer',
+    answers: { 200: { description: 'The document', schema: jsonObjectSchema } },
     errors: [],
     handle: (_input, { version }) => ({ status: 200, body: openApiDocument(others(), version) }),
   })

@@ -4,7 +4,8 @@ import { pathOf, readLogPage } from '@celeriac/runtime'
 import type { ApiDeps } from '../api-deps.ts'
 import { defineRoute, type Route } from '../route.ts'
 import { isoOf } from '../views/instant.ts'
-import { findOperatorTask, operatorParams } from './operator-task.ts'
+import { findOperatorTask } from './operator-task.ts'
+import { operatorParams } from './path-params.ts'
 
 export const logRoutes: readonly Route[] = [
   defineRoute({
@@ -13,7 +14,7 @@ export const logRoutes: readonly Route[] = [
     operationId: 'getLogs',
     tag: 'runs',
     summary: 'Log lines of an attempt from a byte offset; follow by asking again from `next_offset`.',
-    access: 'token',
+    access: 'viewer',
     params: operatorParams,
     query: logsQuerySchema,
     answers: { 200: { description: 'A page of lines', schema: logPageSchema } },
@@ -30,7 +31,8 @@ interface LogQuery {
   readonly attempt?: number | undefined
 }
 
-async function readLogs(
+/** Throws NOT_FOUND_RUN, NOT_FOUND_OPERATOR, NOT_FOUND_OUTPUT. */
+export async function readLogs(
   params: { readonly id: string; readonly operator: string },
   query: LogQuery,
   deps: ApiDeps,

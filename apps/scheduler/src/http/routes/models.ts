@@ -1,25 +1,24 @@
-import { AppError, type JsonObject, type ModelVersionRecord } from '@celeriac/core'
 import {
+  AppError,
+  type ModelRoute,
+  type ModelSummary,
+  type ModelVersionRecord,
+  type Store,
+} from '@celeriac/core'
+import {
+  modelChangePageSchema,
   modelPageSchema,
   modelQuerySchema,
+  modelRouteSchema,
   modelSchema,
   pageQuerySchema,
-  predictBodySchema,
-  predictionSchema,
+  textSchema,
 } from '@celeriac/contracts'
-import type { IncomingHttpHeaders } from 'node:http'
-import { z } from 'zod'
-import type { ApiDeps } from '../api-deps.ts'
-import { jsonBody } from '../body-readers.ts'
-import { fieldProblem, invalidInput } from '../check-input.ts'
+import { deploymentArchive, findDeploymentFiles } from '../../registry/deployment-archive.ts'
 import { defineRoute, type Route } from '../route.ts'
+import { modelChangeView, modelRouteView, modelView } from '../views/model-views.ts'
 import { given, pageView } from '../views/page-view.ts'
-import { modelView } from '../views/record-views.ts'
-import { pathText } from './path-text.ts'
-
-const modelParams = z.object({ name: pathText })
-const defaultTimeoutS = 5
-const timeoutSchema = z.coerce.number().min(0.001).max(60)
+import { modelParams, modelVersionParams } from './path-params.ts'
 
 export const modelRoutes: readonly Route[] = [
   defineRoute({
@@ -28,8 +27,10 @@ export const modelRoutes: readonly Route[] = [
     operationId: 'listModels',
     tag: 'models',
     summary: 'Lists model versions, newest first.',
-    access: 'token',
-    query: pageQuerySchema.extend({ name: z.string().min(1).max(200).optional() }),
+    access: 'viewer',
+    query: pageQuerySchema.extend({
+      name: textSchema(200).optional().describe('Only versions of this model.'),
+    }),
     answers: { 200: { description: 'A page of model versions', schema: modelPageSchema } },
     errors: [],
     async handle({ query }, { store }) {
@@ -42,57 +43,100 @@ export const modelRoutes: readonly Route[] = [
     operationId: 'getModel',
     tag: 'models',
     summary: 'A model version: by number, by alias, or the newest.',
-    access: 'token',
+    access: 'viewer',
     params: modelParams,
     query: modelQuerySchema,
     answers: { 200: { description: 'The model version', schema: modelSchema } },
     errors: ['NOT_FOUND_MODEL'],
-    async handle({ params, query }, deps) {
-      return { status: 200, body: modelView(await findModel(params.name, query, deps)) }
+    async handle({ params, query }, { store }) {
+      return { status: 200, body: modelView(await findModelVersion({ ...params, ...query }, store)) }
     },
   }),
   defineRoute({
-    method: 'post',
-    path: '/api/v1/models/{name}/predict',
-    operationId: 'predict',
+    method: 'get',
+    path: '/api/v1/models/{name}/versions/{version}',
+    operationId: 'getModelVersion',
     tag: 'models',
-    summary: 'Scores rows with a model version, synchronously.',
-    access: 'token',
-    params: modelParams,
-    query: modelQuerySchema,
-    headers: {
-      'X-Request-Timeout': {
-        description: `Seconds after which the answer is 504. Default ${defaultTimeoutS}, at most 60.`,
-        schema: timeoutSchema,
-      },
+    summary: 'A model version with its lineage.',
+    access: 'viewer',
+    params: modelVersionParams,
+    answers: { 200: { description: 'The model version', schema: modelSchema } },
+    errors: ['NOT_FOUND_MODEL'],
+    async handle({ params }, { store }) {
+      return { status: 200, body: modelView(await findModelVersion(params, store)) }
     },
-    body: jsonBody(predictBodySchema),
-    answers: { 200: { description: 'One prediction per row, in order', schema: predictionSchema } },
-    errors: ['NOT_FOUND_MODEL', 'VALIDATION_ROW_INVALID', 'PREDICT_DEADLINE', 'PREDICT_SHED'],
-    async handle({ params, query, body, headers }, deps) {
-      // The deadline counts from the request's arrival: finding the model is part of the caller's wait.
-      const deadlineAt = deps.clock.now() + timeoutMsOf(headers)
-      const model = await findModel(params.name, query, deps)
-      if (deps.predict === undefined)
-        throw new AppError('PREDICT_SHED', 'nothing serves predictions in this installation')
-      const predictions = await deps.predict({
-        model,
-        rows: body.rows as readonly JsonObject[],
-        columns: body.columns ?? null,
-        deadlineAt,
-      })
-      const { name, version, alias } = model
-      return { status: 200, body: { model: { name, version, alias }, predictions } }
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/api/v1/models/{name}/versions/{version}/download',
+    operationId: 'downloadModelVersion',
+    tag: 'models',
+    summary: 'The files of a model version: description, model, transforms, scorer, sample.',
+    description:
+      'One folder, `<name>-<version>`. `model.joblib` is a pickle: load it only where you trust who trained it.',
+    access: 'viewer',
+    params: modelVersionParams,
+    answers: { 200: { description: 'A compressed tar archive', contentType: 'application/gzip' } },
+    errors: ['NOT_FOUND_MODEL'],
+    async handle({ params }, { store, artifacts }) {
+      const model = await findModelVersion(params, store)
+      const files = await findDeploymentFiles(model, artifacts)
+      const title = `${model.name}-${model.version}`
+      return {
+        status: 200,
+        headers: {
+          'content-type': 'application/gzip',
+          'content-disposition': attachment(`${title}.tar.gz`),
+        },
+        stream: deploymentArchive(title, files),
+      }
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/api/v1/models/{name}/route',
+    operationId: 'getModelRoute',
+    tag: 'models',
+    summary: 'Who answers requests that name no version, and all aliases of the model.',
+    access: 'viewer',
+    params: modelParams,
+    answers: { 200: { description: 'Aliases and traffic', schema: modelRouteSchema } },
+    errors: ['NOT_FOUND_MODEL'],
+    async handle({ params: { name } }, { store }) {
+      const { summary, route } = await summaryAndRoute(name, store)
+      return { status: 200, body: modelRouteView(summary, route) }
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/api/v1/models/{name}/changes',
+    operationId: 'listModelChanges',
+    tag: 'models',
+    summary: 'What happened to a model, newest first.',
+    access: 'viewer',
+    params: modelParams,
+    query: pageQuerySchema,
+    answers: { 200: { description: 'A page of changes', schema: modelChangePageSchema } },
+    errors: ['NOT_FOUND_MODEL'],
+    async handle({ params: { name }, query }, { store }) {
+      await requireModel(name, store)
+      const page = await store.listModelChanges({ name, ...given(query) })
+      return { status: 200, body: pageView(page, modelChangeView) }
     },
   }),
 ]
 
-async function findModel(
-  name: string,
-  query: { readonly version?: number | undefined; readonly alias?: string | undefined },
-  { store }: ApiDeps,
+export interface ModelVersionName {
+  readonly name: string
+  readonly version?: number | undefined
+  readonly alias?: string | undefined
+}
+
+/** Throws NOT_FOUND_MODEL. */
+export async function findModelVersion(
+  { name, version, alias }: ModelVersionName,
+  store: Store,
 ): Promise<ModelVersionRecord> {
-  const { version, alias } = query
   const model = await store.findModelVersion({
     name,
     ...(version === undefined ? {} : { version }),
@@ -104,10 +148,34 @@ async function findModel(
   })
 }
 
-function timeoutMsOf(headers: IncomingHttpHeaders): number {
-  const timeout = timeoutSchema.safeParse(headers['x-request-timeout'] ?? defaultTimeoutS)
-  if (timeout.success) return timeout.data * 1_000
-  throw invalidInput('the header X-Request-Timeout is not valid', [
-    fieldProblem('headers.X-Request-Timeout', 'seconds are expected, from 0.001 to 60'),
-  ])
+async function requireModel(name: string, store: Store): Promise<ModelSummary> {
+  const summary = await store.findModel(name)
+  if (summary !== null) return summary
+  throw new AppError('NOT_FOUND_MODEL', 'there is no such model', { details: { name } })
+}
+
+/** Of the same moment, unless the model changes faster than it can be read. */
+async function summaryAndRoute(
+  name: string,
+  store: Store,
+): Promise<{ readonly summary: ModelSummary; readonly route: ModelRoute | null }> {
+  let summary = await requireModel(name, store)
+  for (let tries = 1; ; tries += 1) {
+    const route = await store.findModelRoute(name)
+    if (route === null || route.revision === summary.revision || tries === mostTries)
+      return { summary, route }
+    summary = await requireModel(name, store)
+  }
+}
+
+const mostTries = 5
+
+/** A file name for people, and one that every client understands (RFC 6266). */
+function attachment(name: string): string {
+  const plain = name.replaceAll(/[^\w.+-]/g, '_')
+  const encoded = encodeURIComponent(name).replaceAll(
+    /['()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
 }

@@ -2,10 +2,11 @@ import { rerunBodySchema, runSchema } from '@celeriac/contracts'
 import { requestCancel, requestRerun } from '../../submission/change-run.ts'
 import { jsonBody } from '../body-readers.ts'
 import { defineRoute, type Route } from '../route.ts'
-import { requireRunId, runParams } from './operator-task.ts'
+import { requireRunId } from './operator-task.ts'
+import { runParams } from './path-params.ts'
 import { readRun } from './runs.ts'
 
-const accepted = { description: 'Accepted; the run as it is now', schema: runSchema }
+const accepted = { description: 'Accepted; the run as it is now', schema: runSchema, location: 'The run' }
 
 export const runChangeRoutes: readonly Route[] = [
   defineRoute({
@@ -14,7 +15,8 @@ export const runChangeRoutes: readonly Route[] = [
     operationId: 'cancelRun',
     tag: 'runs',
     summary: 'Cancels a run: stops what is running, starts nothing more. Cancelling twice is no error.',
-    access: 'token',
+    access: 'editor',
+    audit: { action: 'run.cancel', target: ({ id }) => id },
     params: runParams,
     answers: { 202: accepted },
     errors: ['NOT_FOUND_RUN', 'CONFLICT_RUN_FINISHED', 'BROKER_UNAVAILABLE'],
@@ -30,17 +32,13 @@ export const runChangeRoutes: readonly Route[] = [
     operationId: 'rerunRun',
     tag: 'runs',
     summary: 'Runs a finished run again, from what failed or from an operator; the rest keeps its outputs.',
-    access: 'token',
+    access: 'editor',
+    audit: { action: 'run.rerun', target: ({ id }) => id },
     params: runParams,
     body: jsonBody(rerunBodySchema, { optional: true }),
     answers: { 202: accepted },
-    errors: [
-      'NOT_FOUND_RUN',
-      'NOT_FOUND_OPERATOR',
-      'CONFLICT_RUN_ACTIVE',
-      'CONFLICT_RUN_FINISHED',
-      'BROKER_UNAVAILABLE',
-    ],
+    errors: ['NOT_FOUND_RUN', 'NOT_FOUND_OPERATOR', 'CONFLICT_RUN_ACTIVE', 'CONFLICT_RUN_FINISHED'],
+    takesWork: true,
     async handle({ params, body }, deps) {
       requireRunId(params.id)
       await requestRerun({ runId: params.id, from: body.from, only: body.only }, deps)

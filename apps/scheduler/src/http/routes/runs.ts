@@ -6,30 +6,20 @@ import {
   submittedRunSchema,
   type ProblemView,
 } from '@celeriac/contracts'
-import type { IncomingHttpHeaders } from 'node:http'
-import { z } from 'zod'
-import { checkDocument } from '../../submission/check-document.ts'
+import { registerDocument } from '../../submission/register-document.ts'
 import { runNotFound } from '../../submission/change-run.ts'
 import { submitRun, type Submission } from '../../submission/submit-run.ts'
 import type { ApiDeps } from '../api-deps.ts'
 import { documentBody, jsonBody } from '../body-readers.ts'
-import { fieldProblem, invalidInput } from '../check-input.ts'
-import { defineRoute, type HeaderSpec, type Route, type RouteAnswer } from '../route.ts'
+import { defineRoute, type Route, type RouteAnswer } from '../route.ts'
 import { given, pageView } from '../views/page-view.ts'
 import { runHeadView, runSummaryView, runView } from '../views/run-view.ts'
 import { findDag } from './dags.ts'
-import { requireRunId, runParams } from './operator-task.ts'
-import { pathText } from './path-text.ts'
+import { idempotencyHeader, idempotencyKeyOf } from './idempotency-key.ts'
+import { requireRunId } from './operator-task.ts'
+import { dagNameQuery, dagParams, runParams } from './path-params.ts'
 
-const idempotencyKeySchema = z.string().regex(/^[\x21-\x7e]{1,200}$/)
-const idempotencyHeader: HeaderSpec = {
-  'Idempotency-Key': {
-    description:
-      'Makes a retry safe: the same key with the same request answers with the run that it made first.',
-    schema: idempotencyKeySchema,
-  },
-}
-const submitted = { description: 'The run was accepted', schema: submittedRunSchema }
+const submitted = { description: 'The run was accepted', schema: submittedRunSchema, location: 'The run' }
 
 export const runRoutes: readonly Route[] = [
   defineRoute({
@@ -38,19 +28,24 @@ export const runRoutes: readonly Route[] = [
     operationId: 'submitRun',
     tag: 'runs',
     summary: 'Registers a DAG document and runs it.',
-    access: 'token',
-    query: z.strictObject({ name: z.string().min(1).max(200).optional() }),
+    access: 'editor',
+    audit: { action: 'run.submit', target: (_params, { id }) => id },
+    query: dagNameQuery,
     headers: idempotencyHeader,
     body: documentBody,
     answers: { 202: submitted },
-    errors: ['VALIDATION_DAG_INVALID', 'VALIDATION_DATASET_MISSING', 'CONFLICT_IDEMPOTENCY_KEY'],
+    errors: [
+      'VALIDATION_DAG_INVALID',
+      'VALIDATION_DATASET_MISSING',
+      'CONFLICT_IDEMPOTENCY_KEY',
+      'CONFLICT_SCHEDULE_EXISTS',
+      'LIMIT_OPEN_RUNS',
+    ],
+    takesWork: true,
     async handle({ query, body, headers }, deps) {
       const idempotencyKey = idempotencyKeyOf(headers)
-      const { dag, warnings } = checkDocument(body.source, {
-        algorithms: deps.algorithms,
-        name: query.name ?? body.name,
-      })
-      const { version } = await deps.store.registerDag(dag)
+      const name = query.name ?? body.name
+      const { version, warnings } = await registerDocument(body.source, name, deps)
       return submit({ dag: version, idempotencyKey, isVersionExplicit: true }, warnings, deps)
     },
   }),
@@ -60,12 +55,14 @@ export const runRoutes: readonly Route[] = [
     operationId: 'runDag',
     tag: 'runs',
     summary: 'Runs a registered DAG, by id or name; its newest version unless the body names one.',
-    access: 'token',
-    params: z.object({ id: pathText }),
+    access: 'editor',
+    audit: { action: 'run.submit', target: (_params, { id }) => id },
+    params: dagParams,
     headers: idempotencyHeader,
     body: jsonBody(createRunBodySchema, { optional: true }),
     answers: { 202: submitted },
-    errors: ['NOT_FOUND_DAG', 'VALIDATION_DATASET_MISSING', 'CONFLICT_IDEMPOTENCY_KEY'],
+    errors: ['NOT_FOUND_DAG', 'VALIDATION_DATASET_MISSING', 'CONFLICT_IDEMPOTENCY_KEY', 'LIMIT_OPEN_RUNS'],
+    takesWork: true,
     async handle({ params, body, headers }, deps) {
       const idempotencyKey = idempotencyKeyOf(headers)
       const { version } = body
@@ -79,7 +76,7 @@ export const runRoutes: readonly Route[] = [
     operationId: 'listRuns',
     tag: 'runs',
     summary: 'Lists runs, newest first.',
-    access: 'token',
+    access: 'viewer',
     query: runsQuerySchema,
     answers: { 200: { description: 'A page of runs', schema: runPageSchema } },
     errors: [],
@@ -93,7 +90,7 @@ export const runRoutes: readonly Route[] = [
     operationId: 'getRun',
     tag: 'runs',
     summary: 'A run with its operator tasks.',
-    access: 'token',
+    access: 'viewer',
     params: runParams,
     answers: { 200: { description: 'The run', schema: runSchema } },
     errors: ['NOT_FOUND_RUN'],
@@ -127,14 +124,4 @@ async function submit(
       warnings,
     },
   }
-}
-
-function idempotencyKeyOf(headers: IncomingHttpHeaders): string | null {
-  const given = headers['idempotency-key']
-  if (given === undefined) return null
-  const key = idempotencyKeySchema.safeParse(given)
-  if (key.success) return key.data
-  throw invalidInput('the header Idempotency-Key is not valid', [
-    fieldProblem('headers.Idempotency-Key', '1 to 200 visible ASCII characters are expected'),
-  ])
 }

@@ -23,6 +23,7 @@ const operatorViews = (plan: DagPlan): DagView['operators'] =>
   plan.operators.map((operator) => ({
     id: operator.id,
     algo_name: operator.algoName,
+    task: operator.task === undefined ? null : { ...operator.task, args: [...operator.task.args] },
     executor: operator.executor,
     params: operator.params,
     upstream: operator.upstream.map((ordinal) => plan.operators[ordinal]?.id ?? String(ordinal)),

@@ -1,5 +1,5 @@
-import type { DatasetRecord, JsonObject, JsonValue, ModelVersionRecord } from '@celeriac/core'
-import type { DatasetView, ModelView, WorkerView } from '@celeriac/contracts'
+import type { DatasetRecord } from '@celeriac/core'
+import type { DatasetView, WorkerView } from '@celeriac/contracts'
 import type { WorkerInfo } from '../api-deps.ts'
 import { isoOf } from './instant.ts'
 
@@ -15,29 +15,6 @@ export const datasetView = (dataset: DatasetRecord): DatasetView => ({
   columns: dataset.columns.map((column) => ({ ...column })),
   created_at: isoOf(dataset.createdAt),
 })
-
-/** `deployment` is what the deploying operator said; its metrics and signature are lifted out for reading. */
-export function modelView(model: ModelVersionRecord): ModelView {
-  const { metrics, signature } = model.deployment
-  return {
-    name: model.name,
-    version: model.version,
-    alias: model.alias,
-    run_id: model.runId,
-    operator_id: model.operatorId,
-    attempt: model.attempt,
-    uri: model.uri,
-    metrics: metricsOf(metrics),
-    signature: signature ?? null,
-    deployment: model.deployment,
-    created_at: isoOf(model.createdAt),
-  }
-}
-
-function metricsOf(metrics: JsonValue | undefined): Record<string, unknown> {
-  const isObject = typeof metrics === 'object' && metrics !== null && !Array.isArray(metrics)
-  return isObject ? { ...(metrics as JsonObject) } : {}
-}
 
 export const workerView = (worker: WorkerInfo): WorkerView => ({
   name: worker.name,

@@ -54,6 +54,7 @@ function taskView(
   return {
     id: operator.id,
     algo_name: operator.algoName,
+    task: operator.task?.name ?? null,
     executor: operator.executor,
     state: task.state,
     attempt: task.attempt,
@@ -72,6 +73,10 @@ function taskView(
         { type: artifact.type, uri: artifact.uri, rows: artifact.rows ?? null },
       ]),
     ),
+    returned:
+      result?.returned === undefined
+        ? null
+        : { value: result.returned.value, is_cut_off: result.returned.isCutOff },
     skipped: result?.skipped ?? null,
     upstream: operator.upstream.map(idOf),
     attempts: attempts.map((attempt) => ({

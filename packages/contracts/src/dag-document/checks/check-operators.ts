@@ -1,4 +1,4 @@
-import type { JsonObject } from '@celeriac/core'
+import { type JsonObject, plainTaskExecutor } from '@celeriac/core'
 import type { AlgorithmCatalog } from '../../manifest/algorithm-catalog.ts'
 import type { AlgorithmManifest } from '../../manifest/manifest.ts'
 import { show, typeNameOf } from '../../show-value.ts'
@@ -12,6 +12,7 @@ import type { YamlMapping, YamlNode } from '../yaml/yaml-tree.ts'
 import { checkParams } from './check-params.ts'
 import type { CheckedOperator } from './operator.ts'
 import { readOperatorSettings } from './operator-settings.ts'
+import { isPlainTask, readPlainTask, warnOfTaskKeys } from './read-plain-task.ts'
 
 export interface OperatorContext {
   readonly algorithms: AlgorithmCatalog
@@ -78,6 +79,11 @@ function checkOperator(
   checkKeys(details, path, operatorKeys, problems)
   checkLabels(details, path, problems)
   const settings = readOperatorSettings(details, path, problems)
+  if (isPlainTask(details)) {
+    const task = readPlainTask(details, path, context.limits, problems)
+    return { ...unreadOperator, id, ordinal, path, ...settings, ...plainTaskParts, task }
+  }
+  warnOfTaskKeys(details, path, problems)
   const algoName = readAlgoName(details, path, problems)
   const manifest = algoName === null ? null : findAlgorithm(algoName, path, context, algorithmNames, problems)
   const executor = settings.executor ?? defaultExecutor(manifest)
@@ -87,11 +93,25 @@ function checkOperator(
     problems.add({ code: 'invalid_value', message, path: [...path, 'executor'], suggestion })
   }
   const params = readParams(details, path, manifest, context.limits, problems)
-  return { id, ordinal, path, manifest, algoName: algoName ?? '', params, ...settings, executor }
+  return {
+    ...unreadOperator,
+    id,
+    ordinal,
+    path,
+    manifest,
+    algoName: algoName ?? '',
+    params,
+    ...settings,
+    executor,
+  }
 }
+
+const plainTaskParts = { isPlainTask: true, executor: plainTaskExecutor } as const
 
 const unreadOperator = {
   manifest: null,
+  isPlainTask: false,
+  task: null,
   algoName: '',
   executor: '',
   params: {},
@@ -100,15 +120,12 @@ const unreadOperator = {
   timeoutMs: null,
 } as const satisfies Partial<CheckedOperator>
 
-/** `task` stands in for an algorithm: it was reported as unsupported, a missing algo_name would say it twice. */
 function readAlgoName(details: YamlMapping, path: DocumentPath, problems: ProblemList): string | null {
   const value = details.entries.get('algo_name')?.node.value ?? null
   if (typeof value === 'string') return value
-  const isTask = (details.entries.get('task')?.node.value ?? null) !== null
-  if (value === null && isTask) return null
   const algoPath = [...path, 'algo_name']
   if (value === null) {
-    problems.add({ code: 'missing_key', message: 'algo_name is required', path: algoPath })
+    problems.add({ code: 'missing_key', message: 'algo_name is required, or task', path: algoPath })
   } else {
     const message = `algo_name must be a text, got ${typeNameOf(value)} ${show(value)}`
     problems.add({ code: 'wrong_type', message, path: algoPath, suggestion: converted(value, 'string') })

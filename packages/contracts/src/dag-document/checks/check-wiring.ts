@@ -6,7 +6,7 @@ import type { CheckedEdge, CheckedEdges, CheckedOperator } from './operator.ts'
 
 /**
  * Checks the edges against the ports of the manifests, and that every required input has an edge. The result has the
- * inputs of each operator, by port.
+ * inputs of each operator, by port. An edge from or to a task is no input: it carries nothing.
  */
 export function checkWiring(
   operators: ReadonlyMap<string, CheckedOperator>,
@@ -16,6 +16,7 @@ export function checkWiring(
   const wired = new Map<CheckedOperator, Map<number, CheckedEdge[]>>()
   for (const edge of edges) {
     checkPorts(edge, problems)
+    if (edge.from.isPlainTask || edge.to.isPlainTask) continue
     const ports = wired.get(edge.to) ?? new Map<number, CheckedEdge[]>()
     const atPort = ports.get(edge.toPort) ?? []
     atPort.push(edge)
@@ -51,6 +52,11 @@ const onlyIndex = (ports: readonly { readonly index: number }[]): string | undef
 
 function checkPorts(edge: CheckedEdge, problems: ProblemList): void {
   const { from, to } = edge
+  if (from.isPlainTask || to.isPlainTask) {
+    checkOrderPort(edge, 'source_index', problems)
+    checkOrderPort(edge, 'target_index', problems)
+    return
+  }
   const output = from.manifest?.outputs[edge.fromPort]
   const input = to.manifest?.inputs[edge.toPort]
   if (from.manifest !== null && output === undefined) {
@@ -72,6 +78,22 @@ function checkPorts(edge: CheckedEdge, problems: ProblemList): void {
   if (output !== undefined && input !== undefined && !fits(from, output, input)) {
     reportMismatch(edge, output, input, problems)
   }
+}
+
+/** What only orders has no use for a port: 0 stands for none, and another number is taken for a misunderstanding. */
+function checkOrderPort(
+  edge: CheckedEdge,
+  key: 'source_index' | 'target_index',
+  problems: ProblemList,
+): void {
+  if ((key === 'source_index' ? edge.fromPort : edge.toPort) === 0) return
+  const task = edge.from.isPlainTask ? edge.from : edge.to
+  problems.add({
+    code: 'port_out_of_range',
+    message: `${show(task.id)} is a task, which has no ports: an edge from or to it only says what comes first; leave ${key} out`,
+    path: [...edge.path, key],
+    suggestion: '0',
+  })
 }
 
 /** A Model at a Table port stands for the table that it was fitted on; only a model that was fitted has one. */

@@ -1,4 +1,4 @@
-import type { JsonObject, RetryPolicy, TriggerRule } from '@celeriac/core'
+import type { JsonObject, PlainTask, RetryPolicy, TriggerRule } from '@celeriac/core'
 import type { AlgorithmManifest } from '../../manifest/manifest.ts'
 import type { DocumentPath } from '../document-path.ts'
 
@@ -9,8 +9,12 @@ export interface CheckedOperator {
   readonly id: string
   /** `dag.operator_details.<id>`, or its place in the list when it has no details. */
   readonly path: DocumentPath
-  /** Null when the algorithm is unknown: nothing can then be said about its ports. */
+  /** Null for a task, and when the algorithm is unknown: nothing can then be said about its ports. */
   readonly manifest: AlgorithmManifest | null
+  /** It names a Celery task in place of an algorithm: its edges say what comes first, and carry nothing. */
+  readonly isPlainTask: boolean
+  /** Null for an algorithm. */
+  readonly task: PlainTask | null
   readonly algoName: string
   readonly executor: string
   readonly params: JsonObject

@@ -14,11 +14,41 @@ from ..artifacts.columns import matrix, numeric_names, with_column
 from ..cluster_metrics import charts, measure, silhouette
 from ..context import Context
 from ..errors import InvalidInput
+from ..kmeans_iterations import iterations_heard
 from ..sklearn_compat import map_kmeans, parse_version
 from ..training import TrainingSet, feature_specs, model_facts
+from ..watched_fit import WatchedFit, watched_fit
 
 OWN = ("x_cols", "n_clusters", "k_max", "mini_batch", "batch_size", "silhouette_sample")
 CLUSTER_COLUMN = "cluster"
+
+
+class Progress:
+    """Iterations done, of those there can be at most: every start may take `max_iter` and most take far fewer."""
+
+    def __init__(self, ctx: Context, counts: list[int], starts: int, max_iter: int) -> None:
+        self.iterations = 0  # of all starts
+        self._ctx = ctx
+        self._starts, self._max_iter = starts, max_iter
+        self._total = len(counts) * starts * max_iter
+        self._done = 0
+        self._label = ""
+
+    def start(self, count: int, start: int) -> None:
+        self._label = f"{count} clusters, start {start + 1} of {self._starts}"
+        self._ctx.progress(self._done * self._max_iter, self._total, self._label)
+
+    def heard(self, iteration: int, last: int | None, inertia: str) -> None:
+        """An iteration of the present start. Mini batches have steps: then `last` is their greatest number."""
+        share = min(iteration / (last or self._max_iter), 1)
+        at = self._done * self._max_iter + int(share * self._max_iter)
+        unit = "step" if last else "iteration"
+        self._ctx.progress(at, self._total, f"{self._label}, {unit} {iteration}, inertia {inertia}")
+
+    def end(self, iterations: int) -> None:
+        self._done += 1
+        self.iterations += iterations
+        self._ctx.progress(self._done * self._max_iter, self._total, f"{self._label}: {iterations} iterations")
 
 
 def run(ctx: Context) -> None:
@@ -31,13 +61,15 @@ def run(ctx: Context) -> None:
     mapping = map_kmeans(given, parse_version(sklearn.__version__))
     ctx.compat(mapping.records)
     counts = cluster_counts(ctx, x, names)
-    tried = search(ctx, x, mapping.kwargs, counts)
+    progress = Progress(ctx, counts, mapping.kwargs["n_init"], mapping.kwargs["max_iter"])
+    with watched_fit() as watch:
+        tried = search(ctx, x, mapping.kwargs, counts, progress)
     model = tried[0][0] if len(tried) == 1 else max(tried, key=lambda t: -2.0 if t[1] is None else t[1])[0]
     clusters = model.labels_.astype(np.int64)
     sample, seed = ctx.params["silhouette_sample"], mapping.kwargs["random_state"]
     centres = model.cluster_centers_
     metrics = measure(x, clusters, centres=centres, sample=sample, seed=seed) | {"inertia": float(model.inertia_)}
-    metrics["iterations"] = int(model.n_iter_)
+    metrics |= fit_metrics(model, watch, progress)
     data = TrainingSet(feature_specs(table, names), x, clusters, None)
     sizes = np.bincount(clusters, minlength=model.n_clusters)
     facts = model_facts(
@@ -74,11 +106,20 @@ def cluster_counts(ctx: Context, x: np.ndarray, names: list[str]) -> list[int]:
     return counts
 
 
-def search(ctx: Context, x: np.ndarray, kwargs: dict[str, Any], counts: list[int]) -> list[tuple[KMeans, float | None]]:
+def fit_metrics(model: KMeans, watch: WatchedFit, progress: Progress) -> dict[str, float]:
+    """iterations (of the start that was kept), iterations_total (of all), train_seconds, converged."""
+    converged = int(model.n_iter_) < model.max_iter  # its warnings are of other things
+    iterations = {"iterations": int(model.n_iter_), "iterations_total": progress.iterations}
+    return iterations | watch.metrics() | {"converged": int(converged)}
+
+
+def search(
+    ctx: Context, x: np.ndarray, kwargs: dict[str, Any], counts: list[int], progress: Progress
+) -> list[tuple[KMeans, float | None]]:
     """A fitted model per number of clusters, with its silhouette when there are several to choose from."""
-    starts, tried = kwargs["n_init"], []
-    for index, count in enumerate(counts):
-        model = fit(ctx, x, kwargs, count, index * starts, len(counts) * starts)
+    tried = []
+    for count in counts:
+        model = fit(ctx, x, kwargs, count, progress)
         value = None
         if len(counts) > 1:
             value = silhouette(x, model.labels_, ctx.params["silhouette_sample"], kwargs["random_state"])
@@ -87,10 +128,10 @@ def search(ctx: Context, x: np.ndarray, kwargs: dict[str, Any], counts: list[int
     return tried
 
 
-def fit(ctx: Context, x: np.ndarray, kwargs: dict[str, Any], count: int, done: int, total: int) -> KMeans:
+def fit(ctx: Context, x: np.ndarray, kwargs: dict[str, Any], count: int, progress: Progress) -> KMeans:
     """The best of `n_init` starts. They share one random state, so that the result is that of n_init at once."""
     random = np.random.RandomState(kwargs["random_state"])
-    arguments = {**kwargs, "n_clusters": count, "n_init": 1, "random_state": random}
+    arguments = {**kwargs, "n_clusters": count, "n_init": 1, "random_state": random, "verbose": 1}
     if isinstance(arguments["init"], list):
         arguments["init"] = np.asarray(arguments["init"], dtype=np.float64)
     make = KMeans
@@ -100,12 +141,14 @@ def fit(ctx: Context, x: np.ndarray, kwargs: dict[str, Any], count: int, done: i
         make = MiniBatchKMeans
     best: KMeans | None = None
     for start in range(kwargs["n_init"]):
-        model = make(**arguments).fit(x)
+        progress.start(count, start)
+        with iterations_heard(progress.heard, shown=kwargs["verbose"] > 0):
+            model = make(**arguments).fit(x)
         if best is None or model.inertia_ < best.inertia_:
             best = model
-        ctx.progress(done + start + 1, total, f"{count} clusters, start {start + 1} of {kwargs['n_init']}")
-    best.random_state = kwargs["random_state"]  # the stored model holds the seed, not the state of the generator
-    return best
+        progress.end(int(model.n_iter_))
+    # The stored model holds the seed, not the state of the generator, and prints nothing.
+    return best.set_params(random_state=kwargs["random_state"], verbose=kwargs["verbose"])
 
 
 def by_count(tried: list[tuple[KMeans, float | None]]) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def read_scored(ctx: Context, table: pa.Table, sidecar: dict[str, Any]) -> tuple
     truth_labels = labels(table, params["y_col"])
     positive = positive_label(ctx, truth_labels, sidecar)
     truth = truth_labels == positive
-    scores = score_values(ctx, table, sidecar)
+    scores = score_values(ctx, table, sidecar, positive)
     weights = row_weights(table, params["weight_col"])
     has_predictions = params["pre_col"] is not None and params["pre_col"] in table.column_names
     if params["threshold"] is not None:
@@ -102,9 +102,24 @@ def as_positive(predicted: np.ndarray, positive: Any) -> np.ndarray:
     return np.array([label_text(value) == wanted for value in values.tolist()], dtype=bool)[index]
 
 
-def score_values(ctx: Context, table: pa.Table, sidecar: dict[str, Any]) -> np.ndarray | None:
+def score_column(table: pa.Table, sidecar: dict[str, Any], positive: Any) -> str | None:
+    """The column the table was scored into, for this positive label; None when there is none."""
+    name = sidecar.get("score_column")
+    if name is None or "positive" not in sidecar:
+        return name
+    if sidecar["positive"] is not None and label_text(sidecar["positive"]) == label_text(positive):
+        return name
+    # The model's own score is of another label: the column of this one.
+    of_label = f"{name}_{label_text(positive)}"
+    if of_label in table.column_names:
+        return of_label
+    print(f'the table has no scores of label {label_text(positive)} (a column "{of_label}"): evaluated without')
+    return None
+
+
+def score_values(ctx: Context, table: pa.Table, sidecar: dict[str, Any], positive: Any) -> np.ndarray | None:
     """Scores, (rows,), in [0, 1]; None when there is no score column."""
-    name = ctx.params["score_col"] or sidecar.get("score_column")
+    name = ctx.params["score_col"] or score_column(table, sidecar, positive)
     if name is None:
         return None
     scores = matrix(table, [name], "score column")[:, 0]

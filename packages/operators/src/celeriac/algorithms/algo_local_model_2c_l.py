@@ -11,13 +11,15 @@ from sklearn.linear_model import LogisticRegression
 from ..context import Context
 from ..errors import InvalidInput
 from ..sklearn_compat import map_logistic, parse_version
-from ..training import class_weights, label_text, match_label, model_facts, training_set
+from ..training import class_labels, label_text, label_weights, model_facts, require_liblinear, training_set
+from ..watched_fit import watched_fit
 
+STAGES = 3  # reading, fitting, writing: the solvers tell nothing while they run
 OWN = ("x_cols", "y_col", "pre_value", "weight_col")
 
 
 def run(ctx: Context) -> None:
-    ctx.progress(0, 1, "reading")
+    ctx.progress(0, STAGES, "reading")
     data = training_set(ctx)
     classes = np.unique(data.y).tolist()
     if len(classes) != 2:
@@ -26,15 +28,18 @@ def run(ctx: Context) -> None:
             f'label column "{ctx.params["y_col"]}" must have exactly 2 distinct values, has {len(classes)}: {shown}',
             column=ctx.params["y_col"],
         )
-    wanted = ctx.params["pre_value"]
-    positive = classes[1] if wanted is None else match_label(classes, wanted, "pre_value", ctx)
+    _, positive = class_labels(ctx, data)
+    if ctx.params["solver"] == "liblinear":
+        require_liblinear(data)
     given = {name: value for name, value in ctx.params.items() if name not in OWN}
-    mapping = map_logistic(given | {"class_weight": class_weights(ctx, classes)}, parse_version(sklearn.__version__))
+    class_weight, weights = label_weights(ctx, data, classes)
+    mapping = map_logistic(given | {"class_weight": class_weight}, parse_version(sklearn.__version__))
     ctx.compat(mapping.records)
-    ctx.progress(0, 1, f"training on {len(data.x)} rows, {len(data.names)} features")
-    model = LogisticRegression(**mapping.kwargs).fit(data.x, data.y, sample_weight=data.weights)
+    ctx.progress(1, STAGES, f"fitting {len(data.x)} rows, {len(data.names)} features", at_once=True)
+    with watched_fit() as fit:
+        model = LogisticRegression(**mapping.kwargs).fit(data.x, data.y, sample_weight=weights)
     iterations = int(np.max(model.n_iter_))
-    if iterations >= ctx.params["max_iter"]:
+    if not fit.converged:
         print(f"the solver stopped after max_iter = {iterations} iterations without reaching tol")
     facts = model_facts(
         ctx,
@@ -46,11 +51,13 @@ def run(ctx: Context) -> None:
         metrics={
             "iterations": iterations,
             "train_accuracy": float(model.score(data.x, data.y, data.weights)),
+            **fit.metrics(),
         },
         summary=summary(model, data.names),
     )
+    ctx.progress(2, STAGES, "writing", at_once=True)
     ctx.write_model(0, model, facts)
-    ctx.progress(1, 1, "trained")
+    ctx.progress(STAGES, STAGES, "trained")
 
 
 def summary(model: LogisticRegression, names: list[str]) -> dict[str, Any]:

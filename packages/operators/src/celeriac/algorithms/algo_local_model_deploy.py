@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from ..artifacts.columns import matrix
-from ..artifacts.deployments import signature, write_deployment
+from ..artifacts.deployments import SAMPLE_CELLS, signature, write_deployment
 from ..artifacts.models import ModelArtifact
 from ..artifacts.strict_json import dumps
 from ..artifacts.tables import TableArtifact, read_sidecar
 from ..artifacts.transforms import apply_chain, read_transform
 from ..context import Context
 from ..errors import InvalidInput, OperatorError
+from ..score_histogram import score_histogram
 from ..transforms import Transform
 
 ANSWER_TOLERANCE = 1e-9
@@ -36,12 +37,16 @@ def run(ctx: Context) -> None:
         "name": name,
         "description": ctx.params["description"],
         "signature": accepted,
+        "classes": model.sidecar.get("classes"),
         "metrics": metrics,
+        "algorithm": model.sidecar["algorithm"],
         "params": model.sidecar["params"],
         "data_hash": model.sidecar.get("data_hash"),
         "library_versions": versions,
         "model": model.uri,
         "transforms": chain_uris,
+        "tolerance": ctx.params["tolerance"],
+        "score_histogram": score_histogram(model),
     }
     verify(model, chain, sample)
     uri = ctx.write_deployment(0, lambda place: write(ctx, place, model, chain_uris, lineage, sample))
@@ -52,7 +57,7 @@ def run(ctx: Context) -> None:
 def description(ctx: Context, uri: str, lineage: dict[str, Any]) -> dict[str, Any]:
     """What the scheduler registers. A signature too long for a message is left out; the sidecar has it."""
     out = {"alias": ctx.params["alias"], "model_uri": uri, **lineage}
-    for name in ("params", "signature"):
+    for name in ("params", "signature", "classes"):
         if len(dumps(out)) > MESSAGE_BYTES:
             out[name] = None
     return out
@@ -68,7 +73,7 @@ def write(
 ) -> None:
     names = ("run_id", "operator_id", "attempt", "algo_name")
     created_by = {"created_by": {key: getattr(ctx, key) for key in names}}
-    write_deployment(place, model, chain_uris, lineage | created_by, sample)
+    write_deployment(place, model, chain_uris, lineage | created_by, sample, ctx.params["runtime"])
 
 
 def sample_rows(ctx: Context, model: ModelArtifact, chain_uris: list[str], accepted: dict[str, Any]) -> pa.Table:
@@ -85,7 +90,8 @@ def sample_rows(ctx: Context, model: ModelArtifact, chain_uris: list[str], accep
     for column in required:
         complete &= table.column(column).is_valid().to_numpy()
     usable = np.flatnonzero(complete)
-    count = min(ctx.params["sample_rows"], len(usable))
+    # Workers read the sample whenever they load the model.
+    count = min(ctx.params["sample_rows"], len(usable), max(1, SAMPLE_CELLS // max(1, len(names))))
     return table.take(pa.array(usable[np.linspace(0, len(usable) - 1, count).astype(int)] if count else usable[:0]))
 
 
@@ -98,6 +104,8 @@ def verify(model: ModelArtifact, chain: list[Transform], sample: pa.Table) -> No
         row = apply_chain(chain, sample.slice(index, 1), serving=True)
         alone = model.score(matrix(row, model.features))
         same = alone.labels[0] == together.labels[index]
+        if model.is_regression:  # sums over features may be taken in another order
+            same = np.isclose(alone.labels[0], together.labels[index], rtol=ANSWER_TOLERANCE, atol=ANSWER_TOLERANCE)
         if same and alone.probabilities is not None and together.probabilities is not None:
             same = np.allclose(alone.probabilities[0], together.probabilities[index], rtol=0, atol=ANSWER_TOLERANCE)
         if not same:

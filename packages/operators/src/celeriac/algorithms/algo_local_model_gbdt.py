@@ -1,4 +1,4 @@
-"""Gradient boosted decision trees for classification."""
+"""Gradient boosted decision trees for classification and regression."""
 
 from __future__ import annotations
 
@@ -6,72 +6,73 @@ from typing import Any
 
 import numpy as np
 import sklearn
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
 from ..context import Context
-from ..errors import InvalidInput
+from ..importances import importances
+from ..regression_metrics import training_measures
 from ..sklearn_compat import map_gbdt, parse_version
-from ..training import match_label, model_facts, training_set
+from ..training import TrainingSet, class_labels, class_task, model_facts, require_float32, training_set
+from ..watched_fit import watched_fit
 
-OWN = ("x_cols", "y_col", "pre_value", "weight_col")
-MAX_CLASSES = 1000
+OWN = ("x_cols", "y_col", "pre_value", "weight_col", "task")
+CLASS_LOSSES = (None, "log_loss", "deviance", "exponential")
+
+Model = GradientBoostingClassifier | GradientBoostingRegressor
 
 
 def run(ctx: Context) -> None:
-    ctx.progress(0, ctx.params["n_estimators"], "reading")
-    data = training_set(ctx)
-    classes = np.unique(data.y).tolist()
-    check_classes(ctx, classes)
-    wanted = ctx.params["pre_value"]
-    positive = match_label(classes, wanted, "pre_value", ctx) if wanted is not None else None
-    if positive is None and len(classes) == 2:
-        positive = classes[1]
+    wanted = ctx.params["n_estimators"]
+    ctx.progress(0, wanted, "reading")
+    data = training_set(ctx, ctx.params["task"])
+    require_float32(data)
+    check_loss(ctx, data)
+    labels = label_facts(ctx, data)
     given = {name: value for name, value in ctx.params.items() if name not in OWN}
-    mapping = map_gbdt(given, parse_version(sklearn.__version__))
+    mapping = map_gbdt(given, parse_version(sklearn.__version__), data.task)
     ctx.compat(mapping.records)
-    model = GradientBoostingClassifier(**mapping.kwargs)
-    trees = model.n_estimators
+    make = GradientBoostingRegressor if data.task == "regression" else GradientBoostingClassifier
+    model = make(**mapping.kwargs)
+    ctx.progress(0, wanted, f"fitting {len(data.x)} rows, {len(data.names)} features", at_once=True)
 
     def on_tree(index: int, *_: Any) -> bool:
-        ctx.progress(index + 1, trees, f"tree {index + 1} of {trees}")
+        ctx.progress(index + 1, wanted, f"tree {index + 1} of {wanted}")
         return False
 
-    model.fit(data.x, data.y, sample_weight=data.weights, monitor=on_tree)
-    facts = model_facts(
-        ctx,
-        data,
-        task="binary_classification" if len(classes) == 2 else "multiclass_classification",
-        classes=classes,
-        positive=positive,
-        compat=mapping.records,
-        metrics={
-            "trees": int(model.n_estimators_),
-            "train_accuracy": float(model.score(data.x, data.y, data.weights)),
-            "train_loss": float(model.train_score_[-1]),
-        },
-        summary=summary(model, data.names),
-    )
-    ctx.write_model(0, model, facts)
-    ctx.progress(trees, trees, "trained")
+    with watched_fit() as fit:
+        model.fit(data.x, data.y, sample_weight=data.weights, monitor=on_tree)
+    metrics = {"trees": int(model.n_estimators_), "train_loss": float(model.train_score_[-1]), **fit.metrics()}
+    metrics |= training_measures(model, data)
+    found = summary(model, data.names)
+    ctx.write_model(0, model, model_facts(ctx, data, **labels, compat=mapping.records, metrics=metrics, summary=found))
+    early = "" if model.n_estimators_ == wanted else f", stopped early after {model.n_estimators_} trees"
+    ctx.progress(wanted, wanted, f"trained{early}")
 
 
-def check_classes(ctx: Context, classes: list[Any]) -> None:
-    target = ctx.params["y_col"]
-    if len(classes) < 2:
-        raise InvalidInput(f'label column "{target}" has one value only; at least 2 are needed', column=target)
-    if len(classes) > MAX_CLASSES:
-        raise InvalidInput(f'label column "{target}" has {len(classes)} values: not a class label', column=target)
+def check_loss(ctx: Context, data: TrainingSet) -> None:
+    """Raises InvalidParams when the loss is not one of the task; the schema knows only of tasks that are given."""
+    loss = ctx.params["loss"]
+    if loss is not None and (loss in CLASS_LOSSES) != (data.task == "classification"):
+        raise ctx.invalid("loss", f"{loss} is no loss of a {data.task}")
+
+
+def label_facts(ctx: Context, data: TrainingSet) -> dict[str, Any]:
+    """task, classes and positive of the model. Raises InvalidInput or InvalidParams for labels that do not do."""
+    if data.task == "regression":
+        if ctx.params["pre_value"] is not None:
+            raise ctx.invalid("pre_value", "a regression has no positive label")
+        return {"task": "regression", "classes": None, "positive": None}
+    classes, positive = class_labels(ctx, data)
     if len(classes) > 2 and ctx.params["loss"] == "exponential":
         raise ctx.invalid("loss", f"exponential needs two classes, the data has {len(classes)}")
+    return {"task": class_task(classes), "classes": classes, "positive": positive}
 
 
-def summary(model: GradientBoostingClassifier, names: list[str]) -> dict[str, Any]:
+def summary(model: Model, names: list[str]) -> dict[str, Any]:
     """Impurity importances, greatest first, and the training loss after each tree (thinned to 200)."""
-    importances = model.feature_importances_
-    order = np.argsort(-importances, kind="stable")
     losses = model.train_score_
     shown = np.unique(np.linspace(0, len(losses) - 1, min(len(losses), 200)).astype(int))
     return {
-        "importances": [{"feature": names[i], "importance": float(importances[i])} for i in order],
+        "importances": importances(model.feature_importances_, names),
         "train_loss": [[int(i) + 1, float(losses[i])] for i in shown],
     }

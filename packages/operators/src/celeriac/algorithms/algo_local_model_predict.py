@@ -26,6 +26,7 @@ def run(ctx: Context) -> None:
     labels, probabilities = score(ctx, model, table)
     out = with_column(kept, ctx.params["result_col"], label_array(labels))
     facts: dict[str, Any] = {"prediction_column": ctx.params["result_col"], "model": model.uri}
+    facts |= {"task": model.sidecar["task"], "classes": model.sidecar.get("classes")}
     if model.is_clustering:
         out = with_column(out, CLUSTER_COLUMN, pa.array(labels))
         facts |= {"cluster_column": CLUSTER_COLUMN, "clustered_by": model.features}
@@ -63,7 +64,7 @@ def score(ctx: Context, model: ModelArtifact, table: pa.Table) -> tuple[np.ndarr
         raise ctx.invalid("threshold", "needs a model with two classes")
     batch, rows = ctx.params["batch_rows"], table.num_rows
     if rows == 0:
-        return _no_rows(model)
+        return no_rows(model)
     parts = []
     for start in range(0, rows, batch):
         parts.append(model.score(matrix(table.slice(start, batch), model.features), threshold))
@@ -74,9 +75,12 @@ def score(ctx: Context, model: ModelArtifact, table: pa.Table) -> tuple[np.ndarr
     return labels, np.concatenate([part.probabilities for part in parts])
 
 
-def _no_rows(model: ModelArtifact) -> tuple[np.ndarray, np.ndarray | None]:
+def no_rows(model: ModelArtifact) -> tuple[np.ndarray, np.ndarray | None]:
+    """Labels and probabilities of a table without rows."""
     if model.is_clustering:
         return np.empty(0, dtype=np.int64), None
+    if model.is_regression:
+        return np.empty(0, dtype=np.float64), None
     classes = model.estimator.classes_
     return np.empty(0, dtype=classes.dtype), np.empty((0, len(classes)))
 

@@ -17,13 +17,14 @@ from . import commit, storage, strict_json, uris
 from .tables import SIDECAR_FILE, read_sidecar
 
 MODEL_FILE = "model.joblib"
+_FLOAT32_MODULES = ("sklearn.tree.", "sklearn.ensemble._forest", "sklearn.ensemble._gb")
 
 
 class Scores(NamedTuple):
     """Answers of a model for n rows."""
 
-    labels: np.ndarray  # (n,) predicted label or cluster
-    probabilities: np.ndarray | None  # (n, len(classes)); None for cluster models
+    labels: np.ndarray  # (n,) predicted label, cluster, or (float64) value of a regression
+    probabilities: np.ndarray | None  # (n, len(classes)); None for cluster models and regressions
 
 
 class ModelArtifact:
@@ -40,7 +41,7 @@ class ModelArtifact:
 
     @property
     def classes(self) -> list[Any]:
-        """Labels in the order of the probabilities; empty for cluster models."""
+        """Labels in the order of the probabilities; empty for cluster models and regressions."""
         return self.sidecar.get("classes") or []
 
     @property
@@ -52,6 +53,17 @@ class ModelArtifact:
         return self.sidecar["task"] == "clustering"
 
     @property
+    def is_regression(self) -> bool:
+        return self.sidecar["task"] == "regression"
+
+    @property
+    def takes_float32(self) -> bool:
+        """Whether the estimator compares float32, as trees do: greater numbers are refused by it."""
+        return type(self.estimator).__module__.startswith(
+            ("sklearn.tree.", "sklearn.ensemble._forest", "sklearn.ensemble._gb")
+        )
+
+    @property
     def estimator(self) -> Any:
         """The fitted scikit-learn estimator."""
         if self._estimator is None:
@@ -59,12 +71,14 @@ class ModelArtifact:
         return self._estimator
 
     def score(self, features: np.ndarray, threshold: float | None = None) -> Scores:
-        """Labels and probabilities for a matrix of shape (n, features).
+        """Labels (of a regression: values) and probabilities for a matrix of shape (n, features).
 
         `threshold`: with two classes, the positive label from this probability on; None: the model's own rule.
         """
         if self.is_clustering:
             return Scores(self.estimator.predict(features).astype(np.int64), None)
+        if self.is_regression:
+            return Scores(np.asarray(self.estimator.predict(features), dtype=np.float64), None)
         probabilities = self.estimator.predict_proba(features)
         classes = self.estimator.classes_
         if threshold is None or len(classes) != 2:

@@ -53,6 +53,28 @@ def write_bytes(uri: str, content: bytes) -> None:
         file.write(content)
 
 
+def create_bytes(uri: str, content: bytes) -> None:
+    """Writes a remote file unless it exists; read it to learn whose content it has.
+
+    One step where the store can create exclusively. Elsewhere two writers in the same instant may both write.
+    """
+    fs, path = filesystem(uri)
+    if fs.exists(path):  # some stores overlook a mode that they do not know, and overwrite
+        return
+    try:
+        fs.pipe_file(path, content, mode="create")
+    except FileExistsError:
+        return
+    except (TypeError, ValueError, NotImplementedError):  # others, or their fsspec, refuse it
+        write_bytes(uri, content)
+
+
+def remove_tree(uri: str) -> None:
+    """Removes a remote directory and all in it."""
+    fs, path = filesystem(uri)
+    fs.rm(path, recursive=True)
+
+
 class _DurableFile(io.FileIO):
     """A run is recorded as succeeded right after its artifacts are written: they must outlive a power cut."""
 
@@ -63,6 +85,8 @@ class _DurableFile(io.FileIO):
         return written
 
     def close(self) -> None:
-        if not self.closed:
-            os.fsync(self.fileno())
-        super().close()
+        try:
+            if not self.closed:
+                os.fsync(self.fileno())
+        finally:
+            super().close()

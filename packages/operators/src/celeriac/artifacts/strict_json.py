@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import json
 import math
 from typing import Any
@@ -20,7 +21,7 @@ def plain(value: Any) -> Any:
     """`value` made of dict, list, str, int, float, bool and None only. Raises TypeError for anything else."""
     if value is None or (isinstance(value, str | bool | int) and type(value) in (str, bool, int)):
         return value
-    if isinstance(value, float | np.floating):
+    if isinstance(value, float | np.floating | decimal.Decimal):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}

@@ -15,9 +15,9 @@ from typing import IO, Any
 
 from ..errors import InvalidParams, describe
 from ..operator_task import execute
-from ..serving import DeploymentCache
+from ..serving import LoadedDeployments
 from . import limits
-from .frames import Connection, ProtocolError, encode
+from .frames import Connection, FrameTooLong, ProtocolError, encode
 
 SENTINEL = "\x00celeriac-end {}\n"
 COLLECT_AFTER_S = 0.05  # a task that ran longer may have left cycles worth collecting
@@ -67,12 +67,12 @@ def _text_stream(descriptor: int) -> IO[str]:
 
 
 class Child:
-    """Answers `run`, `predict` and `stop` frames."""
+    """Answers `run`, `predict`, `load`, `unload` and `stop` frames."""
 
     def __init__(self, control: Connection, signals: limits.TaskSignals) -> None:
         self._control = control
         self._signals = signals
-        self._deployments = DeploymentCache()
+        self._deployments = LoadedDeployments()
 
     def serve(self) -> int:
         while True:
@@ -83,8 +83,8 @@ class Child:
                 return 0
             if frame["type"] == "run":
                 self._run(frame)
-            elif frame["type"] == "predict":
-                self._predict(frame)
+            elif frame["type"] in ("predict", "load", "unload"):
+                self._serve_model(frame)
             else:
                 raise ProtocolError(f"a child takes no {frame['type']} frame")
 
@@ -113,21 +113,32 @@ class Child:
         if time.monotonic() - started > COLLECT_AFTER_S:
             gc.collect()
 
-    def _predict(self, frame: dict[str, Any]) -> None:
+    def _serve_model(self, frame: dict[str, Any]) -> None:
+        deployments, result = self._deployments, {}
         try:
-            result = self._deployments.predict(frame["model_uri"], frame["rows"], frame.get("columns"))
+            if frame["type"] == "predict":
+                result = deployments.predict(frame["model_uri"], frame["rows"], frame.get("columns"))
+            else:
+                deployments.unload(frame["unload"])
+                if frame["type"] == "load":
+                    result = deployments.load(frame["model_uri"], frame["warm_up"])
             answer = {"status": "SUCCESS", "result": result}
         except Exception as error:
             answer = {"status": "FAILURE", "error": describe(error)}
+            error.__traceback__ = None  # frees what the frames hold: rows, or a model that is half loaded
         self._answer(frame["delivery_id"], answer, sentinel=False)
+        if frame["type"] != "predict":
+            gc.collect()  # what was unloaded
 
     def _answer(self, delivery_id: str, answer: dict[str, Any], *, sentinel: bool = True) -> None:
         if sentinel:
             _end_of_output(delivery_id)
         try:
             content = encode("result", delivery_id=delivery_id, **answer)
-        except ValueError as problem:  # too long for a frame
-            error = describe(InvalidParams(f"the answer is too large: {problem}; ask for fewer rows"))
+        except ValueError as problem:
+            error = describe(InvalidParams(f"the answer cannot be sent: {problem}"))
+            if isinstance(problem, FrameTooLong) and not sentinel:
+                error["code"] = "BROKER_MESSAGE_TOO_LARGE"  # who asks for fewer rows gets an answer
             content = encode("result", delivery_id=delivery_id, status="FAILURE", error=error)
         self._control.stream.sendall(content)
 

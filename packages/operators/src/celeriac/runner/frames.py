@@ -12,16 +12,20 @@ MAX_BYTES = 1 << 20
 _LENGTH = struct.Struct(">I")
 
 
+class FrameTooLong(ValueError):
+    """What is to be sent does not fit into a frame."""
+
+
 class ProtocolError(Exception):
     """The other side sent something that is no frame of this version."""
 
 
 def encode(kind: str, **fields: Any) -> bytes:
-    """A frame. Raises ValueError when it would exceed 1 MiB."""
+    """A frame. Raises FrameTooLong when it would exceed 1 MiB; ValueError for numbers that JSON does not have."""
     frame = {"v": VERSION, "type": kind, **fields}
     body = json.dumps(frame, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
     if len(body) > MAX_BYTES:
-        raise ValueError(f"a {kind} frame of {len(body)} bytes exceeds {MAX_BYTES}")
+        raise FrameTooLong(f"a {kind} frame of {len(body)} bytes exceeds {MAX_BYTES}")
     return _LENGTH.pack(len(body)) + body
 
 

@@ -22,7 +22,8 @@ class FillMissing(Transform):
 
     State: {"columns": [{"name", "dtype", "strategy", "value"}], "match": ["null", "empty"], "tokens": [...],
     "indicator": bool}. `value` is what is filled in (null for drop); ffill uses it for leading missing values.
-    An integer column that gets a fractional value becomes float64.
+    An integer column that gets a fractional value becomes float64. Serving: ffill fills `value` in as well, since the
+    rows before may be of somebody else's request.
     """
 
     kind = "fill_missing"
@@ -65,7 +66,7 @@ class FillMissing(Transform):
                 present = pc.invert(is_missing)
                 keep = present if keep is None else pc.and_(keep, present)
             else:
-                column = _fill(name, column, spec)
+                column = _fill(name, column, spec, serving)
             table = with_column(table, name, column)
             if self.state["indicator"]:
                 table = with_column(table, name + INDICATOR_SUFFIX, pc.cast(is_missing, pa.int64()))
@@ -85,19 +86,22 @@ class FillMissing(Transform):
         return out
 
 
+def known_tokens(kind: pa.DataType, tokens: Sequence[Any]) -> list[Any]:
+    """The tokens that a column of this type can hold: text for text, numbers for numbers."""
+    if is_text(kind):
+        return [str(token) for token in tokens]
+    if is_numeric(kind):
+        return [t for t in tokens if isinstance(t, int | float) and not isinstance(t, bool)]
+    return []
+
+
 def _as_null(column: pa.ChunkedArray, match: Sequence[str], tokens: Sequence[Any]) -> pa.ChunkedArray:
     """The column with everything that counts as missing turned into null."""
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
-    missing = None
-    if is_text(column.type):
-        if "empty" in match:
-            missing = pc.equal(pc.utf8_trim_whitespace(column), "")
-        known = [str(token) for token in tokens]
-    elif is_numeric(column.type):
-        known = [t for t in tokens if isinstance(t, int | float) and not isinstance(t, bool)]
-    else:
-        known = []
+    missing, known = None, known_tokens(column.type, tokens)
+    if is_text(column.type) and "empty" in match:
+        missing = pc.equal(pc.utf8_trim_whitespace(column), "")
     if known:
         values = numbers(column) if is_numeric(column.type) else None
         found = (
@@ -115,7 +119,7 @@ def _statistic(name: str, column: pa.ChunkedArray, strategy: str, constant: Any)
     if strategy == "constant":
         if constant is None:
             raise InvalidParams(f'column "{name}": strategy constant needs fill_value')
-        return _json(_scalar(name, constant, column.type).as_py())
+        return _json(scalar(name, constant, column.type).as_py())
     present = pc.drop_null(column)
     if len(present) == 0:
         raise InvalidInput(f'column "{name}" has no values at all; {strategy} cannot be fitted on it', column=name)
@@ -141,18 +145,18 @@ def _statistic(name: str, column: pa.ChunkedArray, strategy: str, constant: Any)
     return _json(pc.min_max(present)[strategy].as_py())
 
 
-def _fill(name: str, column: pa.ChunkedArray, spec: dict[str, Any]) -> pa.ChunkedArray:
+def _fill(name: str, column: pa.ChunkedArray, spec: dict[str, Any], serving: bool) -> pa.ChunkedArray:
     value = spec["value"]
     if pa.types.is_integer(column.type) and isinstance(value, float) and not value.is_integer():
         column = pc.cast(column, pa.float64())
-    if spec["strategy"] == "ffill":
+    if spec["strategy"] == "ffill" and not serving:
         column = pc.fill_null_forward(column)
     if column.null_count == 0:
         return column
-    return pc.fill_null(column, _scalar(name, value, column.type))
+    return pc.fill_null(column, scalar(name, value, column.type))
 
 
-def _scalar(name: str, value: Any, kind: pa.DataType) -> pa.Scalar:
+def scalar(name: str, value: Any, kind: pa.DataType) -> pa.Scalar:
     """`value` in the type of the column; a fractional constant for an integer column stays a float."""
     try:
         if is_text(kind):

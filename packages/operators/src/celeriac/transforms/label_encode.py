@@ -73,7 +73,9 @@ class LabelEncode(Transform):
         return out
 
     def _encode(self, column: pa.ChunkedArray, spec: dict[str, Any]) -> pa.ChunkedArray:
-        column, template = _comparable(column, spec["values"])
+        column, template = comparable(column, spec["values"])
+        if pa.types.is_floating(column.type):  # Arrow's hash tells -0.0 from 0.0
+            column, template = pc.add(column, 0.0), pc.add(template, 0.0)
         codes = pc.cast(pc.index_in(column, value_set=template), pa.int64())
         if self.state["unknown"] == "error" and codes.null_count:
             row = int(np.argmax(pc.is_null(codes).to_numpy()))
@@ -103,7 +105,7 @@ def _template(values: list[Any]) -> pa.Array:
     return pa.array(values if len(kinds) <= 1 else [_text(v) for v in values], None if values else pa.string())
 
 
-def _comparable(column: pa.ChunkedArray, values: list[Any]) -> tuple[pa.ChunkedArray, pa.Array]:
+def comparable(column: pa.ChunkedArray, values: list[Any]) -> tuple[pa.ChunkedArray, pa.Array]:
     """Column and template in one type: the column's when the template can be read as it, else text."""
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)

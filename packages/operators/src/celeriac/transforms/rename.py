@@ -21,6 +21,9 @@ class Rename(Transform):
         if not serving:
             require(table, self.columns)
         mapping = self.state["rename"]
+        if serving:  # columns that were dropped before the renaming are still there
+            taken = {new for old, new in mapping.items() if old in table.column_names} - set(mapping)
+            table = table.drop_columns([name for name in table.column_names if name in taken])
         return table.rename_columns([mapping.get(name, name) for name in table.column_names])
 
     def requires(self, needed: dict[str, Need]) -> dict[str, Need]:

@@ -1,0 +1,45 @@
+import { runHandler } from '../plain/handler-outcome.ts'
+import { abortReason, jobContext } from './job-context.ts'
+import { JobSignal } from './job-signal.ts'
+import type { Job, JobEnd, KillReason, RunningJob, TaskPool } from './task-pool.ts'
+
+/**
+ * Runs handlers in the event loop of the worker: the cheapest way, for handlers that wait more than they compute. One
+ * that blocks the loop blocks the worker. A kill aborts the signal and stops waiting; the handler itself cannot be
+ * stopped, and what it still does has no effect on its task.
+ */
+export class InlinePool implements TaskPool {
+  readonly isolation = 'inline'
+  readonly children: readonly number[] = []
+  readonly #kills = new Set<(reason: KillReason) => void>()
+
+  resize(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  stop(): Promise<void> {
+    for (const kill of this.#kills) kill('handed_back')
+    return Promise.resolve()
+  }
+
+  run({ task, request, host, onStarted }: Job): RunningJob {
+    const aborter = new JobSignal()
+    let kill = (_reason: KillReason): void => {}
+    const killed = new Promise<JobEnd>((resolve) => {
+      kill = (reason) => {
+        resolve({ kind: 'killed', reason })
+        aborter.abort(abortReason(reason))
+      }
+    })
+    this.#kills.add(kill)
+    const context = jobContext(request, host, aborter)
+    onStarted(process.pid)
+    const end = Promise.race([runHandler(task, context), killed]).finally(() => this.#kills.delete(kill))
+    return {
+      pid: process.pid,
+      end,
+      abort: (reason) => aborter.abort(abortReason(reason)),
+      kill,
+    }
+  }
+}

@@ -1,0 +1,4 @@
+// For threads: `--import tsx` acts on main threads only.
+import { register } from 'tsx/esm/api'
+
+register()

@@ -1,0 +1,35 @@
+/** Children of pools that run the tasks of `child-tasks.ts`, without a build before. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished } from 'vitest'
+
+export const typescript = {
+  execArgv: [
+    '--conditions=@celeriac/source',
+    '--import',
+    path.join(import.meta.dirname, 'register-typescript.mjs'),
+  ],
+}
+
+export const childTasksModule = path.join(import.meta.dirname, 'child-tasks.ts')
+
+/** A file that is not there yet, for handlers to write to. */
+export function aFile(): string {
+  const directory = mkdtempSync(path.join(tmpdir(), 'celeriac-pool-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return path.join(directory, 'file')
+}
+
+/** Gives the text once there is one. */
+export async function untilWritten(file: string): Promise<string> {
+  const read = (): string => {
+    try {
+      return readFileSync(file, 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  await expect.poll(read, { timeout: 20_000 }).not.toBe('')
+  return read()
+}
