@@ -3,7 +3,7 @@
 // the tests with large things alone, with a file of a gigabyte.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build, ensurePackages, root } from './install.mjs'
 import { ensurePrometheus } from './prometheus.mjs'
@@ -34,10 +34,13 @@ if (!values.only || values.only === 'e2e' || values.only === 'integration') find
 if (values.large) environment.LARGE_MB = '1024'
 
 const total = { passed: 0, failed: 0, skipped: 0 }
+/** What failed, said once more at the end: who reads only the last lines of a log must find it there. */
+const failures = []
 if (values.large) add(runVitest(['e2e'], 'test/e2e/large'))
 else if (values.only !== 'python') add(runVitest(values.only ? [values.only] : projects))
 if (!values.large && (!values.only || values.only === 'python')) add(runPytest())
 const failed = total.failed + (isCi ? total.skipped : 0)
+for (const { name, message } of failures) console.log(`FAILED ${name}\n${message.replace(/^/gm, '  ')}`)
 if (total.skipped > 0) console.log(`${total.skipped} skipped${isCi ? ' (counted as failed)' : ''}`)
 console.log(`${total.passed} passed, ${failed} failed`)
 process.exit(failed > 0 || total.passed === 0 ? 1 : 0)
@@ -78,8 +81,17 @@ function runVitest(names, ...files) {
   // A file that does not load has no failed test of its own, and an unhandled error has no file.
   const brokenFiles = testResults.filter(
     (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
-  ).length
-  const counted = numFailedTests + brokenFiles
+  )
+  for (const file of testResults)
+    for (const test of file.assertionResults)
+      if (test.status === 'failed' || (isCi && test.status !== 'passed'))
+        failures.push({
+          name: `${relative(root, file.name)} > ${test.fullName}`,
+          message: firstLines(test.failureMessages.join('\n') || test.status),
+        })
+  for (const file of brokenFiles)
+    failures.push({ name: relative(root, file.name), message: firstLines(file.message) })
+  const counted = numFailedTests + brokenFiles.length
   return {
     passed: numPassedTests,
     failed: counted === 0 && status !== 0 ? 1 : counted,
@@ -87,11 +99,15 @@ function runVitest(names, ...files) {
   }
 }
 
+function firstLines(text) {
+  return text.split('\n').slice(0, 30).join('\n')
+}
+
 function runPytest() {
   const report = join(reports, 'pytest.xml')
   spawnSync(
     python.python,
-    ['-m', 'pytest', '-q', '--no-header', `--junitxml=${report}`, 'packages/operators/tests'],
+    ['-m', 'pytest', '-q', '-rfE', '--no-header', `--junitxml=${report}`, 'packages/operators/tests'],
     {
       cwd: root,
       stdio: 'inherit',
