@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // Unit tests never touch a service. Integration, end-to-end and chaos tests get their services' URLs from
 // scripts/test.mjs through the environment and fail loudly where one is missing.
@@ -24,10 +25,21 @@ const project = (name: string, include: string[], order: number, options: object
   test: { ...shared, ...options, name, include, sequence: { groupOrder: order } },
 })
 
+/** Small files last: at the end, when one worker after the other has nothing left to do, the wait is short. */
+class SmallFilesLast extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isSmall = ({ project: { name } }: TestSpecification): number => Number(name === 'integration')
+    const orderOf = ({ project: { config } }: TestSpecification): number => config.sequence.groupOrder
+    const sorted = await super.sort(files)
+    return sorted.toSorted((a, b) => orderOf(a) - orderOf(b) || isSmall(a) - isSmall(b))
+  }
+}
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
+    sequence: { sequencer: SmallFilesLast },
     projects: [
       project(
         'unit',

@@ -92,6 +92,11 @@ function runVitest(names, ...files) {
   for (const file of brokenFiles)
     failures.push({ name: relative(root, file.name), message: firstLines(file.message) })
   const counted = numFailedTests + brokenFiles.length
+  if (counted === 0 && status !== 0)
+    failures.push({
+      name: 'vitest',
+      message: `ended with ${status}, though no test failed: see its unhandled errors`,
+    })
   return {
     passed: numPassedTests,
     failed: counted === 0 && status !== 0 ? 1 : counted,

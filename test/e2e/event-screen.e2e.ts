@@ -33,11 +33,13 @@ test('celeriac events shows workers and tasks of Python Celery live on 80 × 24,
   expect(await added.get({ timeout: 30 })).toBe(5)
   const nap = await app.sendTask('tasks.nap', [60])
   await expect.poll(screen, { timeout: 30_000 }).toMatch(/▸ STARTED +tasks.nap +stock@te.* s +\(60,\)/)
-  const shown = await screen()
-  expect(shown).toMatch(/✓ SUCCESS +tasks.add .*\(2, 3\) +5$/m)
-  expect(shown).toMatch(/✗ FAILURE +tasks.fail .*ValueErr/)
-  expect(shown).toContain('3 tasks: 1 STARTED, 1 SUCCESS, 1 FAILURE; Ctrl-C ends')
-  for (const line of shown.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  // A line each, drawn as the events come.
+  await expect.poll(screen, { timeout: 30_000 }).toMatch(/✓ SUCCESS +tasks.add .*\(2, 3\) +5$/m)
+  await expect.poll(screen, { timeout: 30_000 }).toMatch(/✗ FAILURE +tasks.fail .*ValueErr/)
+  await expect
+    .poll(screen, { timeout: 30_000 })
+    .toContain('3 tasks: 1 STARTED, 1 SUCCESS, 1 FAILURE; Ctrl-C ends')
+  for (const line of (await screen()).split('\n')) expect(line.length).toBeLessThanOrEqual(80)
 
   await nap.revoke({ terminate: true })
   await expect.poll(screen, { timeout: 30_000 }).toMatch(/○ REVOKED +tasks.nap/)

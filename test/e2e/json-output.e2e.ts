@@ -115,6 +115,8 @@ const cases: readonly [name: Name, args: () => readonly string[], code?: number]
   ['models traffic', () => ['models', 'traffic', model, '--shadow', '1:100']],
   ['models archive', () => ['models', 'archive', model, '2']],
   ['models restore', () => ['models', 'restore', model, '2']],
+  ['models archive', () => ['models', 'archive', model, '2']],
+  ['models delete', () => ['models', 'delete', model, '2']],
   ['models changes', () => ['models', 'changes', model]],
   ['models drift', () => ['models', 'drift', model]],
   [

@@ -5,6 +5,7 @@ import { workerMetrics } from '@celeriac/worker'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
 import type { PlatformProcess } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 
 const databasePassword = 'geheim-in-the-url'
 /** A parameter of an operator, so part of its message and of its error: neither belongs into a log. */
@@ -72,7 +73,8 @@ describe('distributed', () => {
     worker = await platform.startWorker(2)
     urls = {
       scheduler: platform.schedulers[0]!.url,
-      worker: /metrics at (\S+)\/metrics/.exec(worker.output)![1]!,
+      // It is ready before it says where its metrics are.
+      worker: await until(() => /metrics at (\S+)\/metrics/.exec(worker.output)![1]!),
     }
     runId = (await platform.api.submit(document)).id
     await platform.api.waitFor(runId, ['failed'], 60_000)
@@ -129,7 +131,12 @@ describe('distributed', () => {
       valueOf(families, 'attempts_finished_total', { executor: 'local', outcome }),
     )
     expect(outcomes).toEqual([2, 2])
-    expect(valueOf(families, 'worker_slots', { executor: 'local', state: 'free' })).toBe(2)
+    // A slot is free when its attempt is acked: the engine may hear of its end a moment before.
+    await expect
+      .poll(async () =>
+        valueOf(await scrape(urls.worker), 'worker_slots', { executor: 'local', state: 'free' }),
+      )
+      .toBe(2)
     await expect
       .poll(
         async () => {

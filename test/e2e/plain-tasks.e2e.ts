@@ -82,12 +82,12 @@ test('a worker of plain tasks alone needs no Python; a task that only computes h
 
 test('SIGTERM lets a task finish; SIGQUIT gives it back at once', async () => {
   const warm = await startWorker()
-  const finishing = await counting(10)
+  const finishing = await counting(40)
   expect((await warm.stop('SIGTERM')).code).toBe(0)
   expect(await finishing.get({ timeout: 30 })).toBe(warm.child.pid)
 
   const cold = await startWorker()
-  const returned = await counting(20)
+  const returned = await counting(60)
   await cold.stop('SIGQUIT')
   expect(await returned.ready()).toBe(false)
   const next = await startWorker()

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { useTestRedis, type TestRedis } from '@celeriac/testkit'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 // @ts-expect-error a plain script
 import { ensurePrometheus } from '../../scripts/prometheus.mjs'
 import { dashboardPanels } from '../deploy/dashboard-panels.ts'
@@ -12,6 +12,7 @@ import { readRules } from '../deploy/rule-files.ts'
 import { finalStates } from '../support/api-client.ts'
 import { Platform } from '../support/platform.ts'
 import { root, type PlatformProcess } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 
 const commands = ensurePrometheus() as { promtool: string; prometheus: string }
 
@@ -96,7 +97,7 @@ afterAll(async () => {
 
 /** A worker is ready before it says where its metrics are. */
 const announcedUrl = (worker: PlatformProcess): Promise<string> =>
-  vi.waitFor(() => {
+  until(() => {
     const [url] = /http:\/\/[\d.]+:\d+/.exec(worker.output) ?? []
     if (url === undefined) throw new Error('the worker has not announced its address')
     return url
@@ -108,12 +109,15 @@ function keepBusy(): () => Promise<void> {
   const rounds = async (): Promise<void> => {
     while (!isOver) {
       const { id } = await platform.api.submit(mixedDocument)
-      await platform.api.json('POST', '/api/v1/models/m/predict', manyRows)
+      // With the longest deadline: this is about what is counted, on a machine that has much to do.
+      await platform.api.json('POST', '/api/v1/models/m/predict?timeout=60', manyRows)
       await platform.api.request('POST', '/api/v1/models/m/predict', '{"rows":[{"a":"not a number"}]}')
       await platform.api.waitFor(id, finalStates)
     }
   }
   const done = rounds()
+  // Told by whoever ends them, not as a rejection that nobody handles in between.
+  done.catch(() => undefined)
   return async () => {
     isOver = true
     await done

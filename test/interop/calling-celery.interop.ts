@@ -159,7 +159,7 @@ describe.each(['redis', 'rpc'] as const)(
       await expect.poll(() => long.status(), { timeout: 30_000 }).toBe('STARTED')
       await long.revoke({ terminate: true })
       await expect(long.get({ timeout })).rejects.toMatchObject({ name: 'TaskRevokedError' })
-      const later = await send('add', [1, 1], { eta: new Date(Date.now() + 1_500) })
+      const later = await send('add', [1, 1], { eta: new Date(Date.now() + 4_000) })
       await later.revoke()
       await expect(later.get({ timeout })).rejects.toMatchObject({ name: 'TaskRevokedError' })
     })

@@ -59,7 +59,10 @@ test('inspect tells what our worker does', async () => {
   const [id, delayed] = [await run<string>('napping.id'), await run<string>('delayed.id')]
   expect(await inspect('query_task', id)).toMatchObject({ [id]: ['active', { id, args: ['inspected'] }] })
   expect(await inspect('reserved')).toEqual([])
-  expect(await inspect('scheduled')).toMatchObject([{ eta: expect.any(String), request: { id: delayed } }])
+  // It was sent after the one that runs.
+  await expect
+    .poll(() => inspect('scheduled'), slow)
+    .toMatchObject([{ eta: expect.any(String), request: { id: delayed } }])
   await control('revoke', { task_id: delayed })
   expect(await inspect('revoked')).toContain(delayed)
   await interop.open('inspected')
@@ -89,7 +92,7 @@ test('control lets our worker take another queue, and leave it', async () => {
   expect(await run(`get(add.apply_async((20, 22), queue="${queue}"))`)).toBe(42)
   expect(await control('cancel_consumer', { queue })).toEqual({ ok: `no longer consuming from ${queue}` })
   const names = async () => ((await inspect('active_queues')) as { name: string }[]).map(({ name }) => name)
-  expect(await names()).not.toContain(queue)
+  await expect.poll(names, slow).not.toContain(queue)
 })
 
 test('celery call and celery result work with our worker', async () => {

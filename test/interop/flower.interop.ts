@@ -92,15 +92,17 @@ afterAll(async () => {
 })
 
 test('Flower sees our worker, what it runs and what it listens to', async () => {
-  const workers = await ask<Record<string, unknown>>('GET', '/api/workers?refresh=1')
-  expect(workers).toMatchObject({
-    [nodeName]: {
-      registered: expect.arrayContaining(['tasks.add', 'tasks.fail']),
-      stats: { pool: { 'max-concurrency': 4 }, pid: interop.worker.process.child.pid },
-      active_queues: [{ name: `${interop.prefix}celery` }, { name: `${interop.prefix}urgent` }],
-      conf: { task_default_queue: `${interop.prefix}celery` },
-    },
-  })
+  // Flower waits a second for each answer: it is asked until all of them have come in time.
+  await expect
+    .poll(() => ask('GET', '/api/workers?refresh=1').catch(String), slow)
+    .toMatchObject({
+      [nodeName]: {
+        registered: expect.arrayContaining(['tasks.add', 'tasks.fail']),
+        stats: { pool: { 'max-concurrency': 4 }, pid: interop.worker.process.child.pid },
+        active_queues: [{ name: `${interop.prefix}celery` }, { name: `${interop.prefix}urgent` }],
+        conf: { task_default_queue: `${interop.prefix}celery` },
+      },
+    })
   await expect.poll(() => ask('GET', '/api/workers?status=1'), slow).toEqual({ [nodeName]: true })
 })
 

@@ -149,7 +149,7 @@ describe.each<BackendKind>(['redis', 'rpc'])('a Celery client calls our worker, 
   })
 
   test('a revoked task does not run, and one that runs is ended with terminate', async () => {
-    await run('waiting = add.apply_async((1, 1), countdown=1); waiting.revoke()')
+    await run('waiting = add.apply_async((1, 1), countdown=4); waiting.revoke()')
     await expect(run('get(waiting)')).rejects.toMatchObject({ name: 'TaskRevokedError', args: ['revoked'] })
     await run('spinning = send("spin")')
     await expect.poll(() => run('told(spinning)[0]'), { timeout: 30_000 }).toBe('STARTED')

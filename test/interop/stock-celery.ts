@@ -60,7 +60,13 @@ export class StockCelery {
     env: Readonly<Record<string, string>>,
   ): Promise<StockCelery> {
     const worker = new StockCelery(options, env)
-    await vi.waitFor(() => expect(worker.#output).toContain(' ready.'), { timeout: 60_000, interval: 100 })
+    try {
+      await vi.waitFor(() => expect(worker.#output).toContain(' ready.'), { timeout: 60_000, interval: 100 })
+    } catch (error) {
+      // Or it would go on beside what other tests start under its name.
+      await worker.stop()
+      throw error
+    }
     return worker
   }
 

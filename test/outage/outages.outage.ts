@@ -160,7 +160,7 @@ test.each(outages)('$name: refused with a time to come back, then all goes on', 
   try {
     for (const scheduler of fleet.schedulers) {
       await expect.poll(async () => (await checksOf(scheduler))[outage.schedulers]).not.toBe('ok')
-      expect((await scheduler.readiness()).status).toBe(503)
+      await expect.poll(async () => (await scheduler.readiness()).status).toBe(503)
       // Until the outage counts as one, a run is accepted where it can be stored.
       await expect.poll(() => tryToSubmit(scheduler, refused)).toMatchObject(outage.refusal)
       const { retryAfter } = await tryToSubmit(scheduler, refused)
@@ -168,10 +168,10 @@ test.each(outages)('$name: refused with a time to come back, then all goes on', 
     }
     const { worker } = outage
     for (const member of fleet.workers)
-      if (worker === null) expect((await member.readiness()).status).toBe(200)
+      if (worker === null) await expect.poll(async () => (await member.readiness()).status).toBe(200)
       else {
         await expect.poll(async () => (await checksOf(member))[worker]).not.toBe('ok')
-        expect((await member.readiness()).status).toBe(503)
+        await expect.poll(async () => (await member.readiness()).status).toBe(503)
       }
   } finally {
     await outage.end()
@@ -193,7 +193,7 @@ test('clocks jump an hour ahead and two hours back: what runs is neither timed o
     await clock.set(hours * 3_600)
     for (const member of fleet.members) {
       await expect.poll(() => hoursAhead(member)).toBe(hours)
-      expect((await member.readiness()).status).toBe(200)
+      await expect.poll(async () => (await member.readiness()).status).toBe(200)
     }
     // What is measured by the time of day goes on as if nothing had happened.
     await submitter.submit(planned(0))

@@ -11,6 +11,9 @@ import { until } from './until.ts'
 export type Role = 'scheduler' | 'worker'
 export type Service = 'broker' | 'database'
 
+/** The exit code of a process that could not reach broker or database in time. */
+const serviceIsAway = 69
+
 /** One scheduler or worker, with a proxy of its own to each service: it can be cut off while its peers are not. */
 export class Member {
   readonly role: Role
@@ -79,20 +82,27 @@ export class Member {
     return { status: answer.status, body: await answer.text() }
   }
 
+  /**
+   * One that is started while a service is away gives up after ten seconds: then it is started again, as a service manager
+   * does it.
+   */
   async ready(timeoutMs = 90_000): Promise<void> {
-    const { process } = this
-    const died = process.exited.then(() => {
-      throw new Error(`${this.name} has ended`)
-    })
+    const giveUpAt = performance.now() + timeoutMs
+    const answer = until(
+      async () => {
+        const { status, body } = await this.readiness()
+        if (status !== 200) throw new Error(`readyz answers ${status} ${body}`)
+      },
+      { timeoutMs },
+    ).then(() => null)
     try {
-      const answer = until(
-        async () => {
-          const { status, body } = await this.readiness()
-          if (status !== 200) throw new Error(`readyz answers ${status} ${body}`)
-        },
-        { timeoutMs },
-      )
-      await Promise.race([answer, died])
+      for (;;) {
+        const ended = await Promise.race([answer, this.process.exited])
+        if (ended === null) return
+        if (ended.code !== serviceIsAway || performance.now() >= giveUpAt)
+          throw new Error(`${this.name} has ended with code ${ended.code}`)
+        this.startAgain()
+      }
     } catch (error) {
       throw new Error(`${this.name} is not ready:\n${this.output.slice(-8_000)}`, { cause: error })
     }

@@ -212,6 +212,8 @@ async function untilReady(process: PlatformProcess, url: string): Promise<void> 
   try {
     await Promise.race([until(check), died])
   } catch (error) {
+    // Or it would go on beside what other tests start under its name.
+    await process.stop('SIGKILL')
     throw new Error(`${url} is not ready:\n${process.output}`, { cause: error })
   }
 }

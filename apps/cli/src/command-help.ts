@@ -117,6 +117,7 @@ export const commandHelp: Readonly<Record<string, CommandHelp>> = {
   },
   'models archive': { group: data, examples: ['celeriac models archive credit 1'] },
   'models restore': { group: data, examples: ['celeriac models restore credit 1'] },
+  'models delete': { group: data, examples: ['celeriac models delete credit 1'] },
   'models download': {
     group: data,
     examples: ['celeriac models download credit --alias champion -o credit.tar.gz'],

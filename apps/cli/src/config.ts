@@ -6,8 +6,8 @@ import {
   setting,
   textSetting,
   urlSetting,
-} from '@celeriac/runtime'
-import type { ConfigOf, ConfigSchema, LoadedConfig } from '@celeriac/runtime'
+} from '@celeriac/runtime/config'
+import type { ConfigOf, ConfigSchema, LoadedConfig } from '@celeriac/runtime/config'
 
 /** Settings of commands that talk to a server; `docs/reference/configuration.md` lists them (test-synced). */
 export const clientConfigSchema = {

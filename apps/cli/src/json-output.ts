@@ -40,7 +40,7 @@ import {
   taskSchema,
   validationSchema,
   workerListSchema,
-} from '@celeriac/contracts'
+} from '@celeriac/contracts/http'
 import { z } from 'zod'
 import { exitCodes, type ExitReason } from './exit-codes.ts'
 
@@ -253,6 +253,7 @@ export const jsonOutputs = {
   'models traffic': document(modelRouteSchema),
   'models archive': document(modelSchema),
   'models restore': document(modelSchema),
+  'models delete': document(modelSchema, 'The version as it was.'),
   'models download': document(downloadedModelSchema),
   'models changes': document(modelChangePageSchema),
   'models drift': document(modelDriftSchema),

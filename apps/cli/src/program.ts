@@ -87,7 +87,7 @@ export async function runCommandLine(
 export async function buildProgram(cli: Cli, args: readonly string[] = []): Promise<Command> {
   const named = args.find((arg) => !arg.startsWith('-'))
   const light = assemble(cli, clientCommands)
-  if (isThere(light, named)) return light
+  if (isThere(light, named) || args[0] === '--version' || args[0] === '-V') return light
   const { serviceCommands } = await import('./commands/services.ts')
   const { demoCommand } = await import('./commands/demo.ts')
   const services = assemble(cli, [serviceCommands, demoCommand])

@@ -1,4 +1,4 @@
-import { flagOf, type ConfigSchema, type Setting } from '@celeriac/runtime'
+import { flagOf, type ConfigSchema, type Setting } from '@celeriac/runtime/config'
 import { Option, type Command } from 'commander'
 
 /** Short forms that users of Celery have in their fingers. */

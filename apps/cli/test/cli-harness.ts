@@ -108,6 +108,7 @@ export const anOperator = (fields: Partial<OperatorTaskView> & { id: string }): 
 export const aRun = (fields: Partial<RunView> = {}): RunView => ({
   id: '01a1fbea-62f6-77a2-963c-306fba21c35a',
   dag_id: '6fed062e-8d2d-47f4-85fd-012311453373',
+  submitted_by: 'ada',
   dag_name: 'demo',
   dag_version: 1,
   state: 'running',

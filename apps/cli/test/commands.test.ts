@@ -25,7 +25,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-const { operators: _operators, ...summary } = aRun()
+const { operators: _operators, submitted_by: _submittedBy, ...summary } = aRun()
 const submitted = { ...summary, state: 'queued', is_new: true, operator_count: 1, warnings: [] }
 const document = async (text: string): Promise<string> => {
   const file = join(directory, 'dag.yaml')

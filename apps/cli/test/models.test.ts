@@ -105,6 +105,13 @@ test.each([
   ])
 })
 
+test('an archived version is deleted by name and number', async () => {
+  respond = () => ({ body: version })
+  const { code, out } = await server.run('models', 'delete', '信用/a', '3')
+  expect([code, asked()]).toEqual([0, [['DELETE', '/api/v1/models/%E4%BF%A1%E7%94%A8%2Fa/versions/3', '']]])
+  expect(out.trimEnd()).toBe('deleted 信用/a, version 3')
+})
+
 test('traffic is shown, set and ended', async () => {
   respond = ({ method }) => ({
     body: method === 'PUT' ? state : { ...state, primary: { version: 2, percent: 87.5 } },
@@ -125,6 +132,7 @@ test.each([
   ['promote', 'm', '--version', '3', '--alias', 'blue'],
   ['alias', 'set', 'm', 'blue', 'three'],
   ['archive', 'm'],
+  ['delete', 'm', 'champion'],
 ])('models %s %s %s %s is refused', async (...args) => {
   expect((await server.run('models', ...args)).code).toBe(2)
   expect(server.asked).toEqual([])

@@ -7,7 +7,13 @@ afterEach(async () => {
   server = null
 })
 
-const policy = { runs_s: 7_776_000, logs_s: 129_600, artifacts_s: null, audit_s: 34_560_000 }
+const policy = {
+  runs_s: 7_776_000,
+  logs_s: 129_600,
+  artifacts_s: null,
+  audit_s: 34_560_000,
+  model_versions_s: null,
+}
 const counts = {
   runs: 3,
   operator_tasks: 12,
@@ -15,6 +21,7 @@ const counts = {
   artifacts: 0,
   task_results: 7,
   audit_entries: 9,
+  model_versions: 2,
   files: 5,
   files_failed: 0,
 }
@@ -51,6 +58,7 @@ test('a dry run says what would go, and starts nothing', async () => {
     artifacts: 0,
     task_results: 7,
     audit_entries: 9,
+    model_versions: 0,
     files_waiting: 4,
     bytes: 1_572_864,
     measured_runs: 5,
@@ -63,6 +71,7 @@ test('a dry run says what would go, and starts nothing', async () => {
     'artifacts   kept for ever: of 0 other runs',
     'results     7 of plain tasks have expired',
     'audit log   kept 400 days: 9 entries to delete',
+    'models      kept for ever: 0 archived versions to delete',
     'files       1.5 MiB in the files of 5 runs; of 4 runs from earlier passes',
   ])
   expect(server?.asked.map(({ method }) => method)).toEqual(['GET'])
@@ -72,7 +81,7 @@ test('a pass is waited for, and what it deleted is told', async () => {
   const { code, out } = await run(aPass())
   expect(code).toBe(0)
   expect(out.trimEnd()).toBe(
-    'deleted: 3 runs, logs of 2 and artifacts of 0 others, 7 results, 9 entries of the audit log; files of 5 runs',
+    'deleted: 3 runs, logs of 2 and artifacts of 0 others, 7 results, 9 entries of the audit log, 2 archived versions of models; files of 5 runs',
   )
   expect(server?.asked.map(({ method }) => method)).toEqual(['POST', 'GET', 'GET'])
 })

@@ -7,7 +7,7 @@ import { engineMetricTable } from './engine/metrics.ts'
 import { retentionMetricTable } from './housekeeping/retention-metrics.ts'
 import { httpMetricTable } from './http/metrics.ts'
 import { platformMetricTable } from './platform-metrics.ts'
-import { limitMetricTable } from './predict/limit-metrics.ts'
+import { limitMetricTable, waitingMetricTable } from './predict/limit-metrics.ts'
 import { gatewayMetricTable } from './predict/metrics.ts'
 import { scoreMetricTable } from './predict/score-metrics.ts'
 
@@ -21,6 +21,7 @@ export const schedulerMetrics: readonly MetricDefinition[] = [
   accountMetricTable,
   gatewayMetricTable,
   limitMetricTable,
+  waitingMetricTable,
   scoreMetricTable,
   storeMetricTable,
   brokerMetricTable,

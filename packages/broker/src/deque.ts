@@ -26,6 +26,13 @@ export class Deque<T> {
     return this.#size === 0 ? undefined : this.#ring[this.#head]
   }
 
+  /** The item so many places behind the front, left in place. */
+  at(offset: number): T | undefined {
+    return offset < 0 || offset >= this.#size
+      ? undefined
+      : this.#ring[(this.#head + offset) & (this.#ring.length - 1)]
+  }
+
   popFront(): T | undefined {
     if (this.#size === 0) return undefined
     const item = this.#ring[this.#head]

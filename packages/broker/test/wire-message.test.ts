@@ -1,7 +1,8 @@
 import type { ConsumeMessage } from 'amqplib'
 import { expect, test } from 'vitest'
 import type { JsonValue, MessageProperties } from '@celeriac/core'
-import { publishOptions, readProperties } from '../src/amqp/wire-message.ts'
+import { PlainProperties } from '../src/amqp/properties-reader.ts'
+import { readProperties } from '../src/amqp/wire-message.ts'
 
 const read = (properties: object): { properties: MessageProperties; deliveryCount: number } => {
   const target = {}
@@ -74,17 +75,16 @@ test('tables that look like values of the driver, and negative decimals, are rea
   })
 })
 
-// py-amqp before 5.4 reads a 16-bit integer as a text, and a negative 8-bit one as positive.
-test('integers that old Python clients misread are written with 32 bits; headers without any stay as they are', () => {
-  const written = (headers: Readonly<Record<string, JsonValue>>): unknown =>
-    publishOptions({ exchange: '', routingKey: 'q', body: new Uint8Array(), headers }).headers
-  const plain = { retries: 0, small: 127, float: 0.5, large: 2 ** 40, list: [1, 'a', null], table: { n: 5 } }
-  expect(written(plain)).toBe(plain)
-  const int = (value: number) => ({ '!': 'int', value })
-  expect(written({ id: 'i', timelimit: [300, null], n: -1, stamps: { deep: [{ n: 128 }] } })).toEqual({
-    id: 'i',
-    timelimit: [int(300), null],
-    n: int(-1),
-    stamps: { deep: [{ n: int(128) }] },
+test('properties without rare types are taken as they are, without the delivery count', () => {
+  const plain = (headers: Record<string, JsonValue>): PlainProperties =>
+    Object.assign(new PlainProperties(), { headers, deliveryMode: 2 })
+  const headers = { id: 'i', list: [1, null] }
+  const taken = read(plain(headers))
+  expect(taken).toEqual({ properties: { persistent: true, headers }, deliveryCount: 0 })
+  expect(taken.properties.headers).toBe(headers)
+  expect(read(plain({ ...headers, 'x-delivery-count': 2 }))).toEqual({
+    properties: { persistent: true, headers },
+    deliveryCount: 2,
   })
+  expect(read(plain({}))).toEqual({ properties: { persistent: true }, deliveryCount: 0 })
 })

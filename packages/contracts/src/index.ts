@@ -32,7 +32,12 @@ export {
 } from './dag-document/parse-dag-document.ts'
 export { type Problem, type ProblemCode, problemCodes, type ProblemSeverity } from './dag-document/problem.ts'
 export * from './manifest/algorithm-catalog.ts'
-export { checkManifest, type ManifestCheck, type ManifestProblem } from './manifest/check-manifest.ts'
+export {
+  checkManifest,
+  type ManifestCheck,
+  type ManifestCheckOptions,
+  type ManifestProblem,
+} from './manifest/check-manifest.ts'
 export * from './manifest/manifest.ts'
 export { type ParamViolation } from './manifest/param-violations.ts'
 export { paramsValidatorOf, type ParamsValidator } from './manifest/params-validator.ts'

@@ -94,12 +94,17 @@ export const errorCodes = {
   CONFLICT_MODEL_IN_USE: code(
     409,
     false,
-    'An alias or traffic names the model version; take that away first.',
+    'An alias or traffic names the model version; take that away first. Or (when it is to be deleted) a rollback would go back to it, or an open run uses it.',
+  ),
+  CONFLICT_MODEL_NOT_ARCHIVED: code(
+    409,
+    false,
+    'Only an archived version of a model can be deleted; archive it first.',
   ),
   CONFLICT_MODEL_NO_PREVIOUS: code(
     409,
     false,
-    'There is no version to go back to: none was champion before, or it is archived.',
+    'There is no version to go back to: none was champion before, or it is archived or deleted.',
   ),
   CONFLICT_IDEMPOTENCY_KEY: code(409, false, 'The idempotency key was used for a different request.'),
   LIMIT_OPEN_RUNS: code(

@@ -1,9 +1,7 @@
 import { isAppError } from '@celeriac/core'
 import { type DestinationStream, type Logger as PinoLogger, pino, stdSerializers } from 'pino'
 import { hidePasswords } from './config/redaction.ts'
-
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
-export type LogLevel = (typeof logLevels)[number]
+import type { LogLevel } from './log-levels.ts'
 
 /**
  * A logger with bound fields. Messages are constant, lower-case sentences; what varies is a field:

@@ -36,6 +36,8 @@ const operations = {
   rollbackModel: true,
   setModelTraffic: true,
   archiveModelVersion: true,
+  deleteModelVersion: true,
+  listArchivedModelVersions: true,
   readClock: true,
   createSchedule: true,
   findSchedule: true,

@@ -1,8 +1,10 @@
 import type { ModelRegistry } from '@celeriac/core'
 import type { Database } from './database.ts'
 import { archiveModelVersion } from './operations/models/archive-model-version.ts'
+import { deleteModelVersion } from './operations/models/delete-model-version.ts'
 import { findModelRoute } from './operations/models/find-model-route.ts'
 import { findModelVersion } from './operations/models/find-model-version.ts'
+import { listArchivedModelVersions } from './operations/models/list-archived-model-versions.ts'
 import { listModelChanges } from './operations/models/list-model-changes.ts'
 import { listModelRevisions } from './operations/models/list-model-revisions.ts'
 import { listModelVersions } from './operations/models/list-model-versions.ts'
@@ -26,4 +28,7 @@ export const modelRegistryOperations = (database: Database, call: Call): ModelRe
   rollbackModel: (change) => call('rollbackModel', () => rollbackModel(database, change)),
   setModelTraffic: (change) => call('setModelTraffic', () => setModelTraffic(database, change)),
   archiveModelVersion: (change) => call('archiveModelVersion', () => archiveModelVersion(database, change)),
+  deleteModelVersion: (change) => call('deleteModelVersion', () => deleteModelVersion(database, change)),
+  listArchivedModelVersions: (page) =>
+    call('listArchivedModelVersions', () => listArchivedModelVersions(database, page)),
 })

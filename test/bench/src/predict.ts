@@ -4,6 +4,8 @@
  *
  *   --rounds 3          rounds; in each every subject has its turn, figures are medians
  *   --calls 1000        calls one after the other
+ *   --warm-up 4000      calls before those, once for each model: a service in production has compiled its code. The
+ *                       first 200 of them are the figure `cold`
  *   --seconds 8         of load
  *   --connections 64    of load; Celery's client has a quarter of them as threads
  *   --only celeriac_amqp,…   subjects
@@ -16,6 +18,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'n
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { BareHttp } from './predict/bare-http.ts'
 import { Celeriac, probabilitiesOf } from './predict/celeriac.ts'
 import { rabbitPid, withCpuTime, type CpuPids } from './predict/cpu-time.ts'
 import { loadFor, send, timeCalls, type HttpTarget } from './predict/http-load.ts'
@@ -39,6 +42,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     calls: { type: 'string', default: '1000' },
+    'warm-up': { type: 'string', default: '4000' },
     seconds: { type: 'string', default: '8' },
     connections: { type: 'string', default: '64' },
     only: { type: 'string', default: subjectNames.join(',') },
@@ -47,9 +51,10 @@ const { values } = parseArgs({
     'cpu-prof': { type: 'string' },
   },
 })
-const [rounds, calls, seconds, connections] = [
+const [rounds, calls, warmUp, seconds, connections] = [
   Number(values.rounds),
   Number(values.calls),
+  Number(values['warm-up']),
   Number(values.seconds),
   Number(values.connections),
 ]
@@ -82,12 +87,28 @@ say('fitting the models of the peers')
 const expected = fitModels(peerPython, csvFile, models)
 const row = rows[0] ?? {}
 
+/** Calls from which the figure `cold` is made. */
+const coldCalls = 200
+/** Milliseconds of the first calls, by what was called; what has its own is warm. */
+const coldP50 = new Map<string, number>()
+
+async function warmUpOnce(url: string, call: (count: number) => Promise<readonly number[]>): Promise<number> {
+  const known = coldP50.get(url)
+  if (known !== undefined) return known
+  const first = await call(Math.max(warmUp, coldCalls))
+  const cold = quantile(first.slice(0, coldCalls), 0.5)
+  coldP50.set(url, cold)
+  return cold
+}
+
 async function httpTurn(target: HttpTarget, pids: CpuPids = {}): Promise<Turn> {
-  const alone = await timeCalls(target, calls, 200)
+  const cold = await warmUpOnce(target.url, (count) => timeCalls(target, count, 0))
+  const alone = await timeCalls(target, calls, coldCalls)
   await loadFor(target, 2, connections)
   const { value: load, cpuUs } = await withCpuTime(pids, () => loadFor(target, seconds, connections))
   const answers = Math.max(1, load.perSecond * seconds)
   return {
+    cold,
     p50: quantile(alone, 0.5),
     p99: quantile(alone, 0.99),
     perSecond: load.perSecond,
@@ -154,19 +175,33 @@ async function start(name: SubjectName): Promise<Subject> {
       return {
         name,
         models: [''],
-        turn: () => peer.measure(calls, connections, seconds),
+        async turn() {
+          const cold = await warmUpOnce('raw', (count) => peer.calls(count))
+          return { cold, ...(await peer.measure(calls, connections, seconds)) }
+        },
         stop: () => peer.stop(),
       }
+    }
+    case 'http': {
+      const peer = await BareHttp.start()
+      const target = peer.target(JSON.stringify({ rows: [row] }))
+      return { name, models: [''], turn: () => httpTurn(target), stop: () => peer.stop() }
     }
   }
 }
 
 async function celeryTurn(peer: CeleryPeer, model: PeerModel): Promise<Turn> {
+  // Python compiles nothing on the way: no more calls are needed than give a figure.
+  const cold = await warmUpOnce(`celery ${model}`, async () => {
+    const first = await peer.measure(model, row, { calls: coldCalls, threads: 1 })
+    return first.taken
+  })
   const alone = await peer.measure(model, row, { calls: Math.ceil(calls / 2), threads: 1 })
   const rate = alone.taken.length / alone.seconds
   const threads = Math.max(1, Math.round(connections / 4))
   const loaded = await peer.measure(model, row, { calls: Math.ceil(rate * seconds), threads })
   return {
+    cold,
     p50: quantile(alone.taken, 0.5),
     p99: quantile(alone.taken, 0.99),
     perSecond: loaded.taken.length / loaded.seconds,
@@ -195,7 +230,7 @@ try {
         seen.set(key, seen.get(key) ?? { subject: subject.name, model, turns: [] })
         seen.get(key)?.turns.push(turn)
         say(
-          `round ${index} ${key}: p50 ${turn.p50.toFixed(2)} ms, ${Math.round(turn.perSecond)} answers/s, ${cpuText(turn)}`,
+          `round ${index} ${key}: p50 ${turn.p50.toFixed(2)} ms (cold ${turn.cold.toFixed(2)}), ${Math.round(turn.perSecond)} answers/s, ${cpuText(turn)}`,
         )
       }
 } finally {

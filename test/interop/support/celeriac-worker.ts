@@ -33,15 +33,23 @@ export class CeleriacWorker {
       ...env,
     })
     const worker = new CeleriacWorker(started, dataDir)
-    await vi.waitFor(() => expect(started.stdout, started.output).toContain('is ready'), {
+    const isReady = vi.waitFor(() => expect(started.stdout, started.output).toContain('is ready'), {
       timeout: 60_000,
       interval: 50,
+    })
+    const ended = started.exited.then(({ stdout, stderr }) => {
+      throw new Error(`the worker ended before it was ready:\n${stdout}${stderr}`)
+    })
+    await Promise.race([isReady, ended]).catch(async (error: unknown) => {
+      // Or it would go on beside what other tests start under its name.
+      await worker.stop('SIGKILL')
+      throw error
     })
     return worker
   }
 
-  async stop(): Promise<void> {
-    await this.process.stop()
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.process.stop(signal)
     await rm(this.#dataDir, { recursive: true, force: true })
   }
 }

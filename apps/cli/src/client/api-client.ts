@@ -1,5 +1,5 @@
 import { isErrorCode } from '@celeriac/core'
-import { problemDetailsSchema } from '@celeriac/contracts'
+import { problemDetailsSchema } from '@celeriac/contracts/http'
 import type { z } from 'zod'
 import { CliFault } from '../cli-fault.ts'
 import { exitReasonOf, type ExitReason } from '../exit-codes.ts'

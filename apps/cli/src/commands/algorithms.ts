@@ -1,5 +1,5 @@
 import type { AlgorithmManifest, ParamSpec } from '@celeriac/contracts'
-import { serviceSettings } from '@celeriac/runtime'
+import { serviceSettings } from '@celeriac/runtime/config'
 import { printJson, withJson, type AddCommands } from '../cli.ts'
 import { readSettings } from '../config.ts'
 import { CliFault } from '../cli-fault.ts'

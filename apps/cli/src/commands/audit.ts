@@ -1,4 +1,4 @@
-import { auditPageSchema } from '@celeriac/contracts'
+import { auditPageSchema } from '@celeriac/contracts/http'
 import { printJson, withServer, type AddCommands } from '../cli.ts'
 import { connect } from '../client/connect.ts'
 import { auditTable } from '../output/account-tables.ts'

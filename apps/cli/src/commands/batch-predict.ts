@@ -1,4 +1,4 @@
-import { outputFormats, submittedTaskSchema } from '@celeriac/contracts'
+import { outputFormats, submittedTaskSchema } from '@celeriac/contracts/http'
 import { Option } from 'commander'
 import { withServer, type AddCommands, type RemoteFlags } from '../cli.ts'
 import { connect } from '../client/connect.ts'

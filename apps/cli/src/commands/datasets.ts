@@ -1,4 +1,4 @@
-import { datasetPageSchema, datasetSchema, type DatasetView } from '@celeriac/contracts'
+import { datasetPageSchema, datasetSchema, type DatasetView } from '@celeriac/contracts/http'
 import { Option } from 'commander'
 import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'

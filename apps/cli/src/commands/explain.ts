@@ -3,7 +3,7 @@ import {
   runExplanationSchema,
   type OperatorExplanationView,
   type RunExplanationView,
-} from '@celeriac/contracts'
+} from '@celeriac/contracts/http'
 import { printJson, withServer, type AddCommands, type RemoteFlags } from '../cli.ts'
 import { connect } from '../client/connect.ts'
 import type { Io } from '../io.ts'

@@ -1,4 +1,4 @@
-import { queueListSchema, workerListSchema, type WorkerView } from '@celeriac/contracts'
+import { queueListSchema, workerListSchema, type WorkerView } from '@celeriac/contracts/http'
 import { printJson, withServer, type AddCommands, type RemoteFlags } from '../cli.ts'
 import { connect } from '../client/connect.ts'
 import { localTime } from '../output/duration.ts'

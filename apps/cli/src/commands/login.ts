@@ -1,4 +1,4 @@
-import { callerSchema, loggedOutSchema, loginSchema, type CallerView } from '@celeriac/contracts'
+import { callerSchema, loggedOutSchema, loginSchema, type CallerView } from '@celeriac/contracts/http'
 import { printJson, withServer, type AddCommands, type Cli, type RemoteFlags } from '../cli.ts'
 import { connect } from '../client/connect.ts'
 import { ApiClient } from '../client/api-client.ts'

@@ -1,4 +1,4 @@
-import { logPageSchema, runSchema, type LogPageView } from '@celeriac/contracts'
+import { logPageSchema, runSchema, type LogPageView } from '@celeriac/contracts/http'
 import { isFinalTaskState } from '@celeriac/core'
 import { setTimeout as delay } from 'node:timers/promises'
 import { withServer, type AddCommands, type Cli, type RemoteFlags } from '../cli.ts'

@@ -5,7 +5,7 @@ import {
   modelSchema,
   modelStateAnswerSchema,
   type ModelStateView,
-} from '@celeriac/contracts'
+} from '@celeriac/contracts/http'
 import { Option, type Command } from 'commander'
 import { createWriteStream } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
@@ -132,6 +132,16 @@ export function addRegistryCommands(models: Command, cli: Cli): void {
         if (flags.json === true) printJson(io, model)
         else io.out(`${verb}d ${model.name}, version ${model.version}`)
       })
+
+  withServer(models.command('delete'))
+    .description('delete an archived version for good')
+    .argument(...nameArgument)
+    .argument(...versionArgument)
+    .action(async (name: string, version: number, flags: RemoteFlags) => {
+      const model = await (await connect(flags)).delete(versionPath(name, version), modelSchema)
+      if (flags.json === true) printJson(io, model)
+      else io.out(`deleted ${model.name}, version ${model.version}`)
+    })
 
   withVersion(withServer(models.command('download')), 'the newest')
     .description('download the files of a version as a compressed tar archive')

@@ -1,4 +1,4 @@
-import { modelPageSchema, predictionSchema } from '@celeriac/contracts'
+import { modelPageSchema, predictionSchema } from '@celeriac/contracts/http'
 import { printJson, withServer, type AddCommands, type RemoteFlags } from '../cli.ts'
 import { usageFault } from '../cli-fault.ts'
 import { connect } from '../client/connect.ts'

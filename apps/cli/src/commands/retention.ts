@@ -4,7 +4,7 @@ import {
   retentionStartedSchema,
   type RetentionPreviewView,
   type RetentionView,
-} from '@celeriac/contracts'
+} from '@celeriac/contracts/http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { printJson, withServer, type AddCommands, type RemoteFlags } from '../cli.ts'
 import type { ApiClient } from '../client/api-client.ts'
@@ -23,7 +23,7 @@ const previewTimeoutMs = 120_000
 export const retentionCommand: AddCommands = (program, { io, signal }) => {
   withServer(program.command('retention'))
     .description(
-      'delete now what the policy says is old: finished runs, logs, artifacts, results of plain tasks, the audit log',
+      'delete now what the policy says is old: finished runs, logs, artifacts, results of plain tasks, the audit log, archived model versions',
     )
     .option('--dry-run', 'only say what would be deleted')
     .action(async (flags: RetentionFlags) => {
@@ -62,6 +62,7 @@ function* previewLines(preview: RetentionPreviewView): Generator<string> {
   yield `artifacts   ${keptText(policy.artifacts_s)}: of ${preview.artifacts} other runs`
   yield `results     ${preview.task_results} of plain tasks have expired`
   yield `audit log   ${keptText(policy.audit_s)}: ${preview.audit_entries} entries to delete`
+  yield `models      ${keptText(policy.model_versions_s)}: ${preview.model_versions} archived versions to delete`
   const files = `${sizeText(preview.bytes)} in the files of ${preview.measured_runs} runs`
   yield `files       ${files}${preview.files_waiting > 0 ? `; of ${preview.files_waiting} runs from earlier passes` : ''}`
 }
@@ -79,5 +80,6 @@ const removedLine = ({ removed }: RetentionView): string =>
   removed === null
     ? 'nothing was deleted'
     : `deleted: ${removed.runs} runs, logs of ${removed.logs} and artifacts of ${removed.artifacts} others, ` +
-      `${removed.task_results} results, ${removed.audit_entries} entries of the audit log; files of ${removed.files} runs` +
+      `${removed.task_results} results, ${removed.audit_entries} entries of the audit log, ` +
+      `${removed.model_versions} archived versions of models; files of ${removed.files} runs` +
       (removed.files_failed > 0 ? `, and not those of ${removed.files_failed}` : '')

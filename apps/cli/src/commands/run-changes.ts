@@ -1,4 +1,4 @@
-import { runSchema } from '@celeriac/contracts'
+import { runSchema } from '@celeriac/contracts/http'
 import { printJson, withServer, type AddCommands, type RemoteFlags } from '../cli.ts'
 import { connect } from '../client/connect.ts'
 import { runHeadline } from '../output/run-table.ts'

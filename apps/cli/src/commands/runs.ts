@@ -1,4 +1,4 @@
-import { runPageSchema, runSchema, submittedRunSchema, type RunView } from '@celeriac/contracts'
+import { runPageSchema, runSchema, submittedRunSchema, type RunView } from '@celeriac/contracts/http'
 import { runStates } from '@celeriac/core'
 import { InvalidArgumentError, Option } from 'commander'
 import { printJson, withServer, type AddCommands, type Cli, type RemoteFlags } from '../cli.ts'

@@ -5,7 +5,7 @@ import {
   schedulePageSchema,
   scheduleSchema,
   type ScheduleView,
-} from '@celeriac/contracts'
+} from '@celeriac/contracts/http'
 import { overlapPolicies } from '@celeriac/core'
 import { Option, type Command } from 'commander'
 import { printJson, withServer, type AddCommands, type Cli, type RemoteFlags } from '../cli.ts'

@@ -1,4 +1,4 @@
-import { isEndTaskState, taskLogPageSchema, taskSchema, type TaskView } from '@celeriac/contracts'
+import { isEndTaskState, taskLogPageSchema, taskSchema, type TaskView } from '@celeriac/contracts/http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { printJson, withServer, type AddCommands, type Cli, type RemoteFlags } from '../cli.ts'
 import type { ApiClient } from '../client/api-client.ts'

@@ -1,4 +1,4 @@
-import { createdTokenSchema, tokenPageSchema, tokenSchema } from '@celeriac/contracts'
+import { createdTokenSchema, tokenPageSchema, tokenSchema } from '@celeriac/contracts/http'
 import { roles, tokenScopes, type TokenScope } from '@celeriac/core'
 import { Option } from 'commander'
 import { printJson, withServer, type AddCommands, type RemoteFlags } from '../cli.ts'

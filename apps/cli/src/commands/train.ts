@@ -4,7 +4,7 @@ import {
   trainTransforms,
   type SubmittedTaskView,
   type TaskView,
-} from '@celeriac/contracts'
+} from '@celeriac/contracts/http'
 import { Option } from 'commander'
 import { printJson, withServer, type AddCommands, type Cli, type RemoteFlags } from '../cli.ts'
 import { usageFault } from '../cli-fault.ts'

@@ -1,4 +1,4 @@
-import { userPageSchema, userSchema, type UserView } from '@celeriac/contracts'
+import { userPageSchema, userSchema, type UserView } from '@celeriac/contracts/http'
 import { roles } from '@celeriac/core'
 import { Argument, Option } from 'commander'
 import { printJson, withServer, type AddCommands, type RemoteFlags } from '../cli.ts'

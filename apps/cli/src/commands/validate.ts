@@ -1,5 +1,5 @@
-import { parseDagDocument, type Problem, type ProblemView } from '@celeriac/contracts'
-import { serviceSettings } from '@celeriac/runtime'
+import type { Problem, ProblemView } from '@celeriac/contracts'
+import { serviceSettings } from '@celeriac/runtime/config'
 import { printJson, withJson, type AddCommands } from '../cli.ts'
 import { readSettings } from '../config.ts'
 import { problemCount, problemLines } from '../output/problem-lines.ts'
@@ -21,6 +21,7 @@ export const validateCommand: AddCommands = (program, { io, end }) => {
     .action(async (file: string, flags: Readonly<Record<string, unknown>>) => {
       const { config } = await readSettings(validateConfigSchema, flags)
       const source = await readInput(file)
+      const { parseDagDocument } = await import('@celeriac/contracts')
       const parsed = parseDagDocument(source, {
         algorithms: await installedAlgorithms(config.algorithmsDir),
         executors: ['local', ...config.executors],

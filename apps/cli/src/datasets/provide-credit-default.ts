@@ -1,4 +1,4 @@
-import { datasetSchema, type DatasetView } from '@celeriac/contracts'
+import { datasetSchema, type DatasetView } from '@celeriac/contracts/http'
 import { createWriteStream, existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

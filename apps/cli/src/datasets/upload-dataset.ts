@@ -1,4 +1,4 @@
-import { datasetSchema, type DatasetView } from '@celeriac/contracts'
+import { datasetSchema, type DatasetView } from '@celeriac/contracts/http'
 import { openAsBlob } from 'node:fs'
 import { basename } from 'node:path'
 import type { ApiClient } from '../client/api-client.ts'

@@ -22,6 +22,7 @@ export const modelTable = (models: readonly ModelView[], io: Io): string =>
       },
       { title: 'served by', value: runtimeOf },
       { title: 'run', value: (model) => model.run_id },
+      { title: 'by', value: (model) => model.created_by ?? '', shrinksTo: 6 },
       { title: 'deployed', value: (model) => localTime(model.created_at), shrinksTo: 10 },
     ],
     models,

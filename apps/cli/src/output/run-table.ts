@@ -26,10 +26,15 @@ export const runListTable = (runs: readonly RunSummaryView[], now: number, io: I
   )
 
 /** One line about the run as a whole. */
-export function runHeadline(run: RunSummaryView, now: number, io: Pick<Io, 'paint'>): string {
+export function runHeadline(
+  run: RunSummaryView & Partial<Pick<RunView, 'submitted_by'>>,
+  now: number,
+  io: Pick<Io, 'paint'>,
+): string {
   const state = io.paint(stateStyle(run.state), `${stateSign(run.state)} ${run.state}`)
   const took = elapsedText(run.started_at, run.finished_at, now)
-  return `${run.id}  ${run.dag_name} v${run.dag_version}  ${state}${took === '' ? '' : `  ${took}`}`
+  const by = run.submitted_by ?? ''
+  return `${run.id}  ${run.dag_name} v${run.dag_version}  ${state}${took === '' ? '' : `  ${took}`}${by === '' ? '' : `  by ${by}`}`
 }
 
 export const operatorTable = (run: RunView, now: number, io: Io): string =>

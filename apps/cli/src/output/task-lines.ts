@@ -1,4 +1,4 @@
-import { isEndTaskState, type TaskStageView, type TaskView } from '@celeriac/contracts'
+import { isEndTaskState, type TaskStageView, type TaskView } from '@celeriac/contracts/http'
 import type { Io } from '../io.ts'
 import { cellText } from '../commands/models.ts'
 import { stateSign, stateStyle } from './state-style.ts'

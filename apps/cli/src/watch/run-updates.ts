@@ -3,7 +3,7 @@
  * no stream to give (too many are open, or it is older than streams).
  */
 import { isFinalRunState } from '@celeriac/core'
-import { runEventSchema, runSchema, type RunView } from '@celeriac/contracts'
+import { runEventSchema, runSchema, type RunView } from '@celeriac/contracts/http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiClient } from '../client/api-client.ts'
 import { CliFault } from '../cli-fault.ts'

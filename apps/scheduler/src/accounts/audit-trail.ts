@@ -29,6 +29,7 @@ export const auditActions = {
   'model.rollback': 'the champion before was brought back',
   'model.traffic': 'canary or shadow traffic of a model was set',
   'model.archive': 'a version of a model was archived',
+  'model.delete': 'an archived version of a model was deleted',
   'model.restore': 'an archived version of a model was restored',
   'model.load': 'predict workers were told to load a model',
   'model.unload': 'predict workers were told to drop a model from memory',

@@ -31,8 +31,11 @@ export const actorOf = (caller: Caller | null): NewAuditEntry['actor'] => ({
   kind: caller?.kind ?? 'anonymous',
   userId: caller?.user?.id ?? null,
   tokenId: caller?.token?.id ?? null,
-  name: caller === null ? 'anonymous' : nameOf(caller),
+  name: nameOf(caller),
 })
 
-const nameOf = ({ kind, user, token }: Caller): string =>
-  user?.username ?? (kind === 'configured' ? 'admin token' : (token?.name ?? ''))
+/** The name of the user, else of the token. */
+export const nameOf = (caller: Caller | null): string =>
+  caller === null
+    ? 'anonymous'
+    : (caller.user?.username ?? (caller.kind === 'configured' ? 'admin token' : (caller.token?.name ?? '')))

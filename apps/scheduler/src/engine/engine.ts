@@ -262,7 +262,8 @@ export class Engine {
     const taken: InboxItem[] = []
     for (const item of items) {
       try {
-        if (await this.#intake.take(draft, item)) taken.push(item)
+        const took = this.#intake.take(draft, item)
+        if (typeof took === 'boolean' ? took : await took) taken.push(item)
         else this.#giveBack([item])
       } catch (error) {
         await this.#onItemFailed(item, error)

@@ -9,7 +9,7 @@ import {
 import { newId, type Logger } from '@celeriac/runtime'
 import type { BatchDraft } from './batch-draft.ts'
 import type { InboxItem, DeliveryItem, StrayItem } from './inbox-item.ts'
-import { readIncoming } from './incoming.ts'
+import { readIncoming, type Incoming } from './incoming.ts'
 import type { LeaseWatch } from './lease-watch.ts'
 import type { EngineMetrics } from './metrics.ts'
 import type { Ownership } from './ownership.ts'
@@ -47,32 +47,47 @@ export class EventIntake {
     this.#deps = deps
   }
 
-  /** False: a delivery that is for somebody else by now. Throws BROKER_MESSAGE_MALFORMED, and what the store throws. */
-  async take(draft: BatchDraft, item: InboxItem): Promise<boolean> {
+  /**
+   * False: a delivery that is for somebody else by now. Throws BROKER_MESSAGE_MALFORMED, and what the store throws. A
+   * promise only when the store is needed.
+   */
+  take(draft: BatchDraft, item: InboxItem): boolean | Promise<boolean> {
     switch (item.kind) {
       case 'delivery':
         return this.#takeDelivery(draft, item)
       case 'event':
-        await this.#takeEvent(draft, item.runId, item.event)
-        return true
+        return this.#takeEvent(draft, item.runId, item.event)
       case 'stray':
         this.#takeStray(draft, item)
         return true
     }
   }
 
+  #takeDelivery(draft: BatchDraft, item: DeliveryItem): boolean | Promise<boolean> {
+    if (!this.#isOurs(item)) return false
+    return this.#deps.ownership.owns(item.partition)
+      ? this.#takeOwned(draft, item)
+      : this.#takeWithPartition(draft, item)
+  }
+
   /**
    * False when its consumer was lost, before or meanwhile: someone else is active, and gets it. To take the partition over
    * for its sake would take it from them.
    */
-  async #takeDelivery(draft: BatchDraft, { partition, delivery, term }: DeliveryItem): Promise<boolean> {
-    const { ownership, cache, setAside, takeUp, leases, metrics, takeOver, disown } = this.#deps
-    const isOurs = (): boolean => term === ownership.termOf(partition)
-    if (isOurs() && !ownership.owns(partition)) {
-      await takeOver(partition)
-      if (!isOurs()) disown(partition)
-    }
-    if (!isOurs()) return false
+  #isOurs({ partition, term }: DeliveryItem): boolean {
+    return term === this.#deps.ownership.termOf(partition)
+  }
+
+  async #takeWithPartition(draft: BatchDraft, item: DeliveryItem): Promise<boolean> {
+    await this.#deps.takeOver(item.partition)
+    if (this.#isOurs(item)) return this.#takeOwned(draft, item)
+    this.#deps.disown(item.partition)
+    return false
+  }
+
+  #takeOwned(draft: BatchDraft, item: DeliveryItem): boolean | Promise<boolean> {
+    const { ownership, cache, setAside, takeUp, leases, metrics } = this.#deps
+    const { partition, delivery } = item
     const incoming = readIncoming(delivery, partition, (id) => cache.findAttempt(id))
     if (incoming.kind !== 'probe') draft.fence(partition, ownership.epochOf(partition))
     switch (incoming.kind) {
@@ -92,16 +107,22 @@ export class EventIntake {
         if (incoming.unreadable !== undefined) draft.unreadable.set(delivery, incoming.unreadable)
         break
       }
-      case 'run': {
-        const { runId, isCreation, toEvent } = incoming
+      case 'run':
         // The row is its own outbox: the scan finds it when there is time for it.
-        if (isCreation && !takeUp.mayTakeUp(runId)) break
-        await this.#advanceLoaded(draft, runId, toEvent, !isCreation)
-        if (!isCreation && setAside.has(runId)) throw brokenRun(runId)
-        break
-      }
+        if (incoming.isCreation && !takeUp.mayTakeUp(incoming.runId)) break
+        return this.#takeRun(draft, item, incoming)
     }
-    return isOurs()
+    return true
+  }
+
+  async #takeRun(
+    draft: BatchDraft,
+    item: DeliveryItem,
+    { runId, isCreation, toEvent }: Extract<Incoming, { kind: 'run' }>,
+  ): Promise<boolean> {
+    await this.#advanceLoaded(draft, runId, toEvent, !isCreation)
+    if (!isCreation && this.#deps.setAside.has(runId)) throw brokenRun(runId)
+    return this.#isOurs(item)
   }
 
   /** An event of a run that may have to be loaded for it. */
@@ -122,14 +143,25 @@ export class EventIntake {
       this.#deps.cache.remove(runId)
   }
 
-  async #takeEvent(draft: BatchDraft, runId: string, event: EngineEvent): Promise<void> {
-    const partition = partitionOf(runId)
-    if (!this.#deps.ownership.owns(partition)) return
-    const isNew = event.type === 'run_created' && this.#deps.cache.get(runId) === undefined
-    if (isNew && !this.#deps.setAside.isTried(runId) && !this.#deps.takeUp.mayTakeUp(runId)) return
-    const cached = this.#deps.cache.get(runId) ?? (isNew ? await this.#deps.loader.load(runId) : null)
-    if (cached === null || !this.#deps.ownership.owns(partition)) return
+  #takeEvent(draft: BatchDraft, runId: string, event: EngineEvent): true | Promise<true> {
+    if (!this.#deps.ownership.owns(partitionOf(runId))) return true
+    const cached = this.#deps.cache.get(runId)
+    if (cached !== undefined) this.#advanceOwned(draft, cached, event)
+    else if (event.type === 'run_created') return this.#takeNew(draft, runId, event)
+    return true
+  }
+
+  async #takeNew(draft: BatchDraft, runId: string, event: EngineEvent): Promise<true> {
+    const { setAside, takeUp, loader, ownership } = this.#deps
+    if (!setAside.isTried(runId) && !takeUp.mayTakeUp(runId)) return true
+    const cached = await loader.load(runId)
+    if (cached !== null && ownership.owns(partitionOf(runId))) this.#advanceOwned(draft, cached, event)
+    return true
+  }
+
+  #advanceOwned(draft: BatchDraft, cached: CachedRun, event: EngineEvent): void {
     if (event.type === 'lease_expired' && !this.#isLost(cached, event.ordinal)) return
+    const { partition } = cached.run.head
     draft.fence(partition, this.#deps.ownership.epochOf(partition))
     this.#advance(draft, cached, event)
     this.#forgetIfFinal(draft, cached)

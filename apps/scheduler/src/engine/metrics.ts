@@ -14,6 +14,7 @@ import type { AlgorithmManifest } from '@celeriac/contracts'
 import type { MetricsRegistry, MetricTable } from '@celeriac/runtime'
 import type { EventDisposition, TaskMove } from './batch-draft.ts'
 import type { EngineLoad } from './engine-deps.ts'
+import { Tally } from './tally.ts'
 
 /**
  * What the engine receives; `stale`: about an attempt that is not in flight any more, `malformed`: not to be read,
@@ -187,35 +188,41 @@ export function createEngineMetrics(
   const known = new Set(algorithms.map((algorithm) => algorithm.algo_name))
   for (const { algo_name: algorithm, executor } of algorithms)
     metrics.runDuration.zero({ executor, algorithm })
+  const events = new Tally<EventName, EventDisposition | 'parked'>()
+  const tasks = new Tally<'published' | 'finished', string>()
+  registry.onExpose(() => {
+    events.take((event, disposition, count) => metrics.events.inc({ event, disposition }, count))
+    tasks.take((what, label, count) => {
+      if (what === 'published') metrics.published.inc({ executor: label }, count)
+      else metrics.finished.inc({ outcome: label }, count)
+    })
+  })
   // Looking a child up by its labels costs more than counting: each is looked up once.
-  const eventOf = remembered((event: string, disposition: string) =>
-    metrics.events.labels({ event, disposition }),
-  )
-  const publishedOf = remembered((executor: string) => metrics.published.labels({ executor }))
-  const finishedOf = remembered((outcome: string) => metrics.finished.labels({ outcome }))
-  const queueWaitOf = remembered((executor: string) => metrics.queueWait.labels({ executor }))
-  const runDurationOf = remembered((executor: string, algorithm: string) =>
-    metrics.runDuration.labels({ executor, algorithm: known.has(algorithm) ? algorithm : other }),
+  const queueWaitOf = remembered((executor) => metrics.queueWait.labels({ executor }))
+  const runDurationOf = remembered((executor) =>
+    remembered((algorithm) =>
+      metrics.runDuration.labels({ executor, algorithm: known.has(algorithm) ? algorithm : other }),
+    ),
   )
   return {
-    event: (event, disposition) => eventOf(event, disposition).inc(),
+    event: (event, disposition) => events.add(event, disposition),
     batch: (events, durationMs) => {
       metrics.batchSize.observe(events)
       metrics.ticks.observe(durationMs / 1_000)
     },
-    published: (executor) => publishedOf(executor).inc(),
+    published: (executor) => tasks.add('published', executor),
     task: ({ operator, before, after, at }) => {
       const { executor, algoName } = operator
       const { startedAt, readyAt } = after
       if (startedAt !== null && before.startedAt === null && readyAt !== null)
         queueWaitOf(executor).observe(seconds(startedAt - readyAt))
       if (startedAt !== null && isInFlightTaskState(before.state) && !isInFlightTaskState(after.state))
-        runDurationOf(executor, algoName).observe(seconds((after.finishedAt ?? at) - startedAt))
+        runDurationOf(executor)(algoName).observe(seconds((after.finishedAt ?? at) - startedAt))
       if (after.state === 'retry_wait' && before.state !== 'retry_wait') {
         const code = after.error?.code ?? other
         metrics.retries.inc({ reason: retryReasons.includes(code) ? code : other })
       }
-      if (isFinalTaskState(after.state) && !isFinalTaskState(before.state)) finishedOf(after.state).inc()
+      if (isFinalTaskState(after.state) && !isFinalTaskState(before.state)) tasks.add('finished', after.state)
     },
     leaseExpired: () => metrics.leasesExpired.inc(),
     steppedDown: () => metrics.stepDowns.inc(),
@@ -254,14 +261,13 @@ export function reportEngine(
 /** The clocks of two machines differ: a start may seem to lie before the dispatch, or after the end. */
 const seconds = (durationMs: number): number => Math.max(0, durationMs) / 1_000
 
-/** Calls `make` once per combination of arguments. */
-function remembered<Args extends string[], T>(make: (...args: Args) => T): (...args: Args) => T {
+/** Calls `make` once per key. */
+function remembered<T>(make: (key: string) => T): (key: string) => T {
   const made = new Map<string, T>()
-  return (...args) => {
-    const key = args.join('/')
+  return (key) => {
     const known = made.get(key)
     if (known !== undefined) return known
-    const value = make(...args)
+    const value = make(key)
     made.set(key, value)
     return value
   }

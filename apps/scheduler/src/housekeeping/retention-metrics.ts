@@ -7,7 +7,16 @@ export const retentionMetricTable = {
     name: 'retention_removed_total',
     help: 'What this scheduler deleted because it was old. logs, artifacts: runs that lost them; files: removals of a run`s files.',
     labels: {
-      kind: ['runs', 'operator_tasks', 'logs', 'artifacts', 'task_results', 'audit_entries', 'files'],
+      kind: [
+        'runs',
+        'operator_tasks',
+        'logs',
+        'artifacts',
+        'task_results',
+        'audit_entries',
+        'model_versions',
+        'files',
+      ],
     },
   },
   passes: {
@@ -38,5 +47,6 @@ export function countRemoved({ removed }: RetentionMetrics, counts: RetentionCou
   removed.inc({ kind: 'artifacts' }, counts.artifacts)
   removed.inc({ kind: 'task_results' }, counts.taskResults)
   removed.inc({ kind: 'audit_entries' }, counts.auditEntries)
+  removed.inc({ kind: 'model_versions' }, counts.modelVersions)
   removed.inc({ kind: 'files' }, counts.files)
 }

@@ -1,5 +1,5 @@
 /**
- * One pass through what is old: rows of runs, then what stays behind of others (logs, artifacts), results of plain
+ * One pass through what is old: versions of models that were archived, rows of runs, then what stays behind of others (logs, artifacts), results of plain
  * tasks, entries of the audit log, and at last the files of all that was given up, now or by a pass that did not come to its end.
  *
  * Every step is one short transaction, or the removal of files that the database no longer speaks of, and can be taken
@@ -7,6 +7,9 @@
  * the record, and whoever dies between the files and the record finds nothing to remove the next time.
  */
 import {
+  isAppError,
+  type ArchivedVersion,
+  type ArchivedVersionCursor,
   type FileRemoval,
   type FinishedRunCursor,
   type RetentionCounts,
@@ -25,6 +28,7 @@ export interface RetentionBatches {
   readonly files: number
   readonly taskResults: number
   readonly auditEntries: number
+  readonly modelVersions: number
 }
 
 export const defaultBatches: RetentionBatches = {
@@ -33,6 +37,7 @@ export const defaultBatches: RetentionBatches = {
   files: 200,
   taskResults: 1_000,
   auditEntries: 1_000,
+  modelVersions: 20,
 }
 
 export interface PassDeps {
@@ -47,6 +52,14 @@ export interface PassDeps {
   readonly signal: AbortSignal
 }
 
+/** Who deletes, in the history of a model. */
+const retentionActor = 'retention'
+const staysFor: ReadonlySet<string> = new Set([
+  'CONFLICT_MODEL_IN_USE',
+  'CONFLICT_MODEL_NOT_ARCHIVED',
+  'NOT_FOUND_MODEL',
+])
+
 type Counts = { -readonly [Key in keyof RetentionCounts]: number }
 
 const noCounts = (): Counts => ({
@@ -56,6 +69,7 @@ const noCounts = (): Counts => ({
   artifacts: 0,
   taskResults: 0,
   auditEntries: 0,
+  modelVersions: 0,
   files: 0,
   filesFailed: 0,
 })
@@ -76,12 +90,43 @@ export class RetentionPass {
   }
 
   async run(): Promise<void> {
+    // First: the runs that they came from go with the others then.
+    if (this.#limits.modelVersions !== null) await this.#deleteModelVersions(this.#limits.modelVersions)
     if (this.#limits.runs !== null) await this.#retireRuns(this.#limits.runs)
     if (this.#limits.logs !== null) await this.#retireFiles('logs', this.#limits.logs)
     if (this.#limits.artifacts !== null) await this.#retireFiles('artifacts', this.#limits.artifacts)
     await this.#deleteTaskResults()
     if (this.#limits.audit !== null) await this.#deleteAudit(this.#limits.audit)
     await this.#removeFiles()
+  }
+
+  async #deleteModelVersions(archivedBefore: number): Promise<void> {
+    const { store, batches, breathe } = this.#deps
+    let after: ArchivedVersionCursor | null = null
+    for (;;) {
+      const batch: readonly ArchivedVersion[] = await store.listArchivedModelVersions({
+        archivedBefore,
+        after,
+        limit: batches.modelVersions,
+      })
+      const last = batch.at(-1)
+      if (last === undefined) return
+      for (const version of batch)
+        if (await this.#deleteModelVersion(version, archivedBefore)) this.#counts.modelVersions += 1
+      after = last.cursor
+      await breathe()
+    }
+  }
+
+  /** False: it is in use, or somebody restored or deleted it just now. */
+  async #deleteModelVersion({ name, version }: ArchivedVersion, archivedBefore: number): Promise<boolean> {
+    try {
+      await this.#deps.store.deleteModelVersion({ name, version, archivedBefore, actor: retentionActor })
+    } catch (error) {
+      if (isAppError(error) && staysFor.has(error.code)) return false
+      throw error
+    }
+    return true
   }
 
   async #retireRuns(finishedBefore: number): Promise<void> {

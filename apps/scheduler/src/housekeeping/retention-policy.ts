@@ -9,6 +9,8 @@ export interface RetentionPolicy {
   readonly logsMs: number | null
   readonly artifactsMs: number | null
   readonly auditMs: number | null
+  /** Of versions of models, after they were archived. */
+  readonly modelVersionsMs: number | null
 }
 
 /** An attempt that the engine has given up may still be writing: nothing is removed under its hands. */
@@ -61,6 +63,13 @@ export const retentionSettings = {
     default: '400d',
     description: 'How long entries of the audit log are kept; `never` (or 0) = they are never deleted.',
   }),
+  retentionModelVersions: setting({
+    type: retentionType,
+    env: 'CELERIAC_RETENTION_MODEL_VERSIONS',
+    default: 'never',
+    description:
+      'How long archived versions of models are kept after they were archived; `never` (or 0) = until somebody deletes them. Versions that are not archived stay.',
+  }),
 } as const
 
 export const retentionPolicyOf = (config: {
@@ -68,11 +77,13 @@ export const retentionPolicyOf = (config: {
   readonly retentionLogs: string
   readonly retentionArtifacts: string
   readonly retentionAudit: string
+  readonly retentionModelVersions: string
 }): RetentionPolicy => ({
   runsMs: keptFor(config.retentionRuns),
   logsMs: keptFor(config.retentionLogs),
   artifactsMs: keptFor(config.retentionArtifacts),
   auditMs: keptFor(config.retentionAudit),
+  modelVersionsMs: keptFor(config.retentionModelVersions),
 })
 
 /** Nothing is ever deleted. */
@@ -81,6 +92,7 @@ export const keepAll: RetentionPolicy = {
   logsMs: null,
   artifactsMs: null,
   auditMs: null,
+  modelVersionsMs: null,
 }
 
 export function limitsAt(policy: RetentionPolicy, now: Instant): RetentionLimits {
@@ -90,5 +102,6 @@ export function limitsAt(policy: RetentionPolicy, now: Instant): RetentionLimits
     logs: before(policy.logsMs),
     artifacts: before(policy.artifactsMs),
     audit: before(policy.auditMs),
+    modelVersions: before(policy.modelVersionsMs),
   }
 }

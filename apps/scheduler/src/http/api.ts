@@ -11,7 +11,7 @@ import {
   sendEmpty,
   type FactualResponse,
 } from './answer-sender.ts'
-import { createGate } from './authenticate.ts'
+import { createGate, createGlance } from './authenticate.ts'
 import { formOfPath } from '../protocols/error-forms.ts'
 import { clientAddress } from './client-address.ts'
 import { hasArrived } from './body-readers.ts'
@@ -34,16 +34,18 @@ export function createApi(deps: ApiDeps): RequestListener {
   app.disable('x-powered-by')
   app.disable('etag')
   const pass = createGate(deps.accounts.authenticator)
+  const glance = createGlance(deps.accounts.authenticator)
   const routesOf = routesByPath(routes)
   const serve = async (
     match: RouteMatch,
     request: IncomingMessage,
     response: FactualResponse,
+    known: Caller | null = null,
   ): Promise<void> => {
     const { route } = match
     response.locals.route = route.path
     response.locals.errorForm = route.errorForm
-    const caller = await pass(request, route.access)
+    const caller = known ?? (await pass(request, route.access))
     const exchange = new Exchange(request, response, caller, deps)
     const answered = await answer(match, exchange)
     const { stream } = answered
@@ -100,15 +102,18 @@ export function createApi(deps: ApiDeps): RequestListener {
     }
     const factual = Object.assign(response, { locals: {} })
     begin(request, factual)
-    const proceed = (): void => {
-      serve(match, request, factual).catch((thrown: unknown) => sendError(thrown, request, factual))
+    const proceed = (known: Caller | null): void => {
+      serve(match, request, factual, known).catch((thrown: unknown) => sendError(thrown, request, factual))
     }
-    if (match.route.overload === undefined) proceed()
+    if (match.route.overload === undefined) proceed(null)
     // A small body has arrived by then: no need to wait for one that nobody will look at.
     else
       queueMicrotask(() => {
-        const overload = hasArrived(request) ? match.route.overload?.(match.params, deps) : null
-        if (overload === undefined || overload === null) proceed()
+        // Who is not known goes the long way, and is told so there.
+        const known = glance(request, match.route.access)
+        const isTold = known !== null && hasArrived(request)
+        const overload = isTold ? match.route.overload?.(match.given, deps) : null
+        if (overload === undefined || overload === null) proceed(known)
         else overloads.add(() => sendOverload(overload, match.route, factual))
       })
   }
@@ -145,7 +150,7 @@ async function answer(match: RouteMatch, exchange: Exchange): Promise<RouteAnswe
   const { route } = match
   const { params, query } = match.input
   const { request, caller, deps } = exchange
-  route.refuse?.({ params, headers: request.headers }, deps)
+  route.refuse?.({ params, query, headers: request.headers }, deps)
   if (route.takesWork === true) await deps.intake.require()
   const body =
     route.body === undefined ? undefined : await route.body.read(request, deps.times ?? defaultHttpTimes)

@@ -24,6 +24,16 @@ export const createGate =
     return caller
   }
 
+/** Who calls, where that is known at once and may use the route; null says nothing: the gate decides. */
+export type Glance = (request: IncomingMessage, access: Access) => Caller | null
+
+export const createGlance =
+  (authenticator: Pick<Authenticator, 'knownCaller'>): Glance =>
+  (request, access) => {
+    const caller = isRole(access) ? authenticator.knownCaller(request.headers.authorization) : null
+    return caller !== null && isRole(access) && mayUse(caller, access) ? caller : null
+  }
+
 /** By the socket's own address: headers of proxies can be forged. Behind a proxy on this machine, use a token there. */
 function isLoopback(request: IncomingMessage): boolean {
   const address = request.socket.remoteAddress ?? ''

@@ -1,22 +1,19 @@
 import type { IncomingMessage } from 'node:http'
 import { parse } from 'node:querystring'
 import { checkInput } from './check-input.ts'
-import type { Route } from './route.ts'
+import type { GivenUrl, Route } from './route.ts'
 
 type Values = Readonly<Record<string, unknown>>
 
 /** A request's route, and what was in its URL. */
 export class RouteMatch {
   readonly route: Route
-  /** As they were given. */
-  readonly params: Values
-  readonly #query: Values
+  readonly given: GivenUrl
   #checked: { readonly params: unknown; readonly query: unknown } | null = null
 
   constructor(route: Route, params: Values, query: Values) {
     this.route = route
-    this.params = params
-    this.#query = query
+    this.given = { params, query }
   }
 
   /** Parameters that fit the route's schemas; throws VALIDATION_BODY_INVALID. Looked at once. */
@@ -24,8 +21,8 @@ export class RouteMatch {
     if (this.#checked !== null) return this.#checked
     const { params, query } = this.route
     this.#checked = {
-      params: params === undefined ? undefined : Object.freeze(checkInput(params, this.params, 'path')),
-      query: query === undefined ? undefined : Object.freeze(checkInput(query, this.#query, 'query')),
+      params: params === undefined ? undefined : Object.freeze(checkInput(params, this.given.params, 'path')),
+      query: query === undefined ? undefined : Object.freeze(checkInput(query, this.given.query, 'query')),
     }
     return this.#checked
   }

@@ -105,7 +105,7 @@ const operatorTask = {
   upstream: ['read'],
   attempts: [attempt],
 }
-const run = { ...runSummary, operators: [operatorTask] }
+const run = { ...runSummary, submitted_by: 'ada', operators: [operatorTask] }
 const runChange = {
   id: runId,
   state: 'running',
@@ -191,7 +191,13 @@ const firing = {
   created_at: createdAt,
   started_at: createdAt,
 }
-const retentionPolicy = { runs_s: 7_776_000, logs_s: 2_592_000, artifacts_s: 7_776_000, audit_s: 34_560_000 }
+const retentionPolicy = {
+  runs_s: 7_776_000,
+  logs_s: 2_592_000,
+  artifacts_s: 7_776_000,
+  audit_s: 34_560_000,
+  model_versions_s: null,
+}
 
 /** By name of the schema. */
 const reason = {
@@ -297,6 +303,7 @@ export const schemaExamples: Readonly<Record<string, unknown>> = {
       artifacts: 0,
       task_results: 5_120,
       audit_entries: 1_040,
+      model_versions: 3,
       files: 252,
       files_failed: 0,
     },
@@ -310,6 +317,7 @@ export const schemaExamples: Readonly<Record<string, unknown>> = {
     artifacts: 0,
     task_results: 5_120,
     audit_entries: 1_040,
+    model_versions: 3,
     files_waiting: 0,
     bytes: 73_400_320,
     measured_runs: 200,

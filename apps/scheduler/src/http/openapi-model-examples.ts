@@ -19,7 +19,7 @@ const modelVersion = {
   serving: { runtime: 'native', reason: null, max_difference: 1.2e-16, tolerance: 1e-6, rows: 50 },
   deployment: { name: 'breast-cancer', alias: 'candidate' },
   created_at: createdAt,
-  created_by: null,
+  created_by: 'ada',
   archived_at: null,
 }
 const traffic = { canary: { version: 2, percent: 10 }, shadow: null }

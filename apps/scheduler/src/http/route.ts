@@ -94,6 +94,12 @@ export type HeaderSpec = Readonly<
   Record<string, { readonly description: string; readonly schema: z.ZodType }>
 >
 
+/** What was in a URL. */
+export interface GivenUrl {
+  readonly params: Readonly<Record<string, unknown>>
+  readonly query: Readonly<Record<string, unknown>>
+}
+
 export interface RouteSpec<P, Q, B> {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   /** OpenAPI form: `/api/v1/runs/{id}`. */
@@ -123,12 +129,13 @@ export interface RouteSpec<P, Q, B> {
   /** Called so often that it is found without a router; only in the very spelling of its path. @default false */
   readonly isDirect?: boolean
   /** Throws to refuse a request before its body is read: where that costs next to nothing. */
-  refuse?(input: Pick<RouteInput<P, Q, B>, 'params' | 'headers'>, deps: ApiDeps): void
+  refuse?(input: Pick<RouteInput<P, Q, B>, 'params' | 'query' | 'headers'>, deps: ApiDeps): void
   /**
-   * The error that answers any request now, whoever asks and whatever for: given before anything else is looked at, so
-   * that refusals leave the machine to those that are answered. Of direct routes alone; parameters are not checked yet.
+   * The error that answers any request now of whoever may use the route, whatever it asks for: given before anything
+   * else is looked at, so that refusals leave the machine to those that are answered. Of direct routes alone; path and
+   * query are as they were given, not checked yet.
    */
-  overload?(params: Readonly<Record<string, unknown>>, deps: ApiDeps): AppError | null
+  overload?(given: GivenUrl, deps: ApiDeps): AppError | null
   /** Left out where nothing is changed, and where the service behind the route records by itself. */
   readonly audit?: AuditSpec
   handle(input: RouteInput<P, Q, B>, deps: ApiDeps): Promise<RouteAnswer> | RouteAnswer

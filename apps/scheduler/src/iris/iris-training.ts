@@ -54,7 +54,7 @@ export const irisDocument = (
  * and what submissions throw.
  */
 export async function startIrisTraining(
-  clusters: number,
+  { clusters, submittedBy }: { readonly clusters: number; readonly submittedBy: string },
   deps: SubmissionDeps & IrisDatasetDeps,
 ): Promise<string> {
   const rows = await deps.store.listIris()
@@ -66,6 +66,7 @@ export async function startIrisTraining(
   const datasetId = await irisDataset(rows, deps)
   const source = dumpDagDocument(irisDocument(clusters, datasetId, deps.algorithms))
   const { version } = await registerDocument(source, irisModel, deps, { isMade: true })
-  const { head } = await submitRun({ dag: version, idempotencyKey: null, isVersionExplicit: true }, deps)
+  const submission = { dag: version, idempotencyKey: null, isVersionExplicit: true, submittedBy }
+  const { head } = await submitRun(submission, deps)
   return head.id
 }

@@ -22,7 +22,12 @@ export interface Call {
 }
 
 export type CallOutcome =
-  { readonly predictions: readonly Prediction[]; readonly computeMs: number } | { readonly error: AppError }
+  | {
+      readonly predictions: readonly Prediction[]
+      readonly computeMs: number
+      readonly messageRows: number
+    }
+  | { readonly error: AppError }
 
 /** Calls that went out in one message. */
 export interface Batch {
@@ -46,6 +51,12 @@ export interface BatchBounds {
 
 /** Of the trip: scoring that takes less of it is hidden behind the way anyhow. */
 const farShare = 0.25
+
+/** A message that takes this many times as long as usual does not hold up others any more: its worker may hang. */
+const overdueFactor = 4
+const leastOverdueMs = 25
+/** While a version has not answered yet it may be loading: more of its messages would only be in the way of others'. */
+const firstOverdueMs = 1_000
 
 export class CallLane {
   readonly uri: string
@@ -74,6 +85,11 @@ export class CallLane {
     return this.#meanMs
   }
 
+  /** After this time a message that is sent now does not count in the window any more. */
+  get overdueMs(): number {
+    return this.#meanMs === null ? firstOverdueMs : Math.max(leastOverdueMs, overdueFactor * this.#meanMs)
+  }
+
   /** @param computeMs of a message that was scored */
   scored(computeMs: number): void {
     this.#computeMs += (computeMs - this.#computeMs) / 16
@@ -90,6 +106,11 @@ export class CallLane {
 
   get isEmpty(): boolean {
     return this.#head >= this.#waiting.length
+  }
+
+  /** Nothing is under way, and what was last had a message to itself: no others are to be expected beside the next. */
+  get isQuiet(): boolean {
+    return this.underWay === 0 && this.#sentCalls <= 1
   }
 
   add(call: Call): void {

@@ -17,6 +17,20 @@ export const limitMetricTable = {
   },
 } as const satisfies MetricTable
 
+/** What is bounded over all models: 4 million cells, 128 MiB. */
+export const waitingMetricTable = {
+  cells: {
+    type: 'gauge',
+    name: 'predict_waiting_cells',
+    help: 'Cells of the rows that callers wait for now; beyond 4 million predictions are refused.',
+  },
+  bytes: {
+    type: 'gauge',
+    name: 'predict_waiting_bytes',
+    help: 'The rows that callers wait for now, as JSON; beyond 128 MiB predictions are refused.',
+  },
+} as const satisfies MetricTable
+
 const mostModels = 100
 
 /** Reads the limits whenever somebody looks. */
@@ -33,5 +47,20 @@ export function reportLimits(
       metrics.limit.set({ model }, limit)
       metrics.underWay.set({ model }, underWay)
     }
+  })
+}
+
+/** Reads what waits whenever somebody looks. */
+export function reportWaiting(
+  registry: MetricsRegistry,
+  {
+    gateway,
+    client,
+  }: { readonly gateway: { readonly cells: number }; readonly client: { readonly waitingBytes: number } },
+): void {
+  const metrics = registry.register(waitingMetricTable)
+  registry.onExpose(() => {
+    metrics.cells.set(gateway.cells)
+    metrics.bytes.set(client.waitingBytes)
   })
 }

@@ -5,8 +5,9 @@
  *                                                                                            │
  *   callers ◀── answer split again ◀── matched by correlation id ◀── private reply queue ◀───┘
  *
- * - Nothing waits while the lane is idle: calls of one turn of the event loop go out together at its end. While as many
- *   messages are under way as the workers can take up, calls gather, so a message has the more rows the more is asked.
+ * - A call to a quiet lane leaves at once. Where calls come side by side, those of one turn of the event loop go out
+ *   together at its end. While as many messages are under way as the workers can take up, calls gather, so a message has
+ *   the more rows the more is asked.
  * - A call ends once: by its answer, by its deadline, or when it cannot be delivered. What comes later is dropped.
  * - A message that failed is tried again in parts where rows may be at fault (`split-failed.ts`): nobody pays for the
  *   rows of another caller.
@@ -65,6 +66,8 @@ export interface CallAnswer {
   readonly predictions: readonly Prediction[]
   /** Scoring in the worker, in milliseconds; of a message of many rows the whole of it. */
   readonly computeMs: number
+  /** Rows of that message, those of other callers too. */
+  readonly messageRows: number
 }
 
 /** More rows of one message would hold up the worker's other callers; large requests are split, and shared out. */
@@ -74,11 +77,6 @@ const mostBytes = Math.floor((maxMessageBytes - predictCallOverhead) / 2)
 /** Messages of a version under way for each worker: one being scored, one waiting in front of it. */
 const perWorker = 2
 const leastWindow = 2
-/** A message that takes this many times as long as usual does not hold up others any more: its worker may hang. */
-const overdueFactor = 4
-const leastOverdueMs = 25
-/** While a version has not answered yet it may be loading: more of its messages would only be in the way of others'. */
-const firstOverdueMs = 1_000
 /** Before a message is sent to another worker as well, in times that it takes to be overdue, and at least. */
 const repeatFactor = 4
 const leastRepeatMs = 500
@@ -115,6 +113,11 @@ export class PredictClient {
     })
   }
 
+  /** Of rows that are not answered yet, as JSON. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
   async start(): Promise<void> {
     const { broker } = this.#deps
     await broker.declarePrivateQueue({ name: this.#replyTo, bindings: [] })
@@ -139,7 +142,7 @@ export class PredictClient {
   /** Throws PREDICT_DEADLINE, PREDICT_SHED, and what the worker fails with. */
   async call(request: CallRequest): Promise<CallAnswer> {
     if (this.#isStopped) throw stopping()
-    if (request.rows.length === 0) return { predictions: [], computeMs: 0 }
+    if (request.rows.length === 0) return { predictions: [], computeMs: 0, messageRows: 0 }
     const served = this.#presence.isServed()
     if (!(typeof served === 'boolean' ? served : await served)) throw noWorker()
     const text = JSON.stringify(request.rows)
@@ -166,6 +169,7 @@ export class PredictClient {
     return {
       predictions: [...first.predictions, ...second.predictions],
       computeMs: Math.max(first.computeMs, second.computeMs),
+      messageRows: Math.max(first.messageRows, second.messageRows),
     }
   }
 
@@ -206,11 +210,13 @@ export class PredictClient {
     lane.add(call)
     if (lane.isScheduled) return
     lane.isScheduled = true
-    // At the end of this turn of the event loop: what else has arrived in it goes along.
-    setImmediate(() => {
+    const leave = (): void => {
       lane.isScheduled = false
       this.#flush(lane)
-    })
+    }
+    if (lane.isQuiet) process.nextTick(leave)
+    // At the end of this turn of the event loop: what else has arrived in it goes along.
+    else setImmediate(leave)
   }
 
   #flush(lane: CallLane): void {
@@ -225,8 +231,7 @@ export class PredictClient {
   #send(lane: CallLane, calls: readonly Call[]): void {
     const { clock, onSent } = this.#deps
     const rows = calls.reduce((sum, call) => sum + call.rows, 0)
-    const { meanMs } = lane
-    const overdueMs = meanMs === null ? firstOverdueMs : Math.max(leastOverdueMs, overdueFactor * meanMs)
+    const { overdueMs } = lane
     const batch: Batch = {
       id: newId(),
       lane,
@@ -235,12 +240,14 @@ export class PredictClient {
       sentAt: clock.now(),
       isCounted: true,
       isPublishing: false,
-      cancelOverdue: clock.after(overdueMs, () => this.#onOverdue(batch, overdueMs)),
+      cancelOverdue: () => {},
     }
     lane.onSent(calls.length)
     this.#underWay.set(batch.id, batch)
-    onSent?.(rows)
     this.#publish(batch)
+    // The message is on its way: whatever can be done meanwhile comes after.
+    if (batch.isCounted) batch.cancelOverdue = clock.after(overdueMs, () => this.#onOverdue(batch, overdueMs))
+    onSent?.(rows)
     this.#watchLater()
   }
 
@@ -300,7 +307,7 @@ export class PredictClient {
       for (const call of batch.calls) {
         const own = batch.calls.length === 1 ? predictions : predictions.slice(from, from + call.rows)
         from += call.rows
-        call.settle({ predictions: own, computeMs: timing?.computeMs ?? 0 })
+        call.settle({ predictions: own, computeMs: timing?.computeMs ?? 0, messageRows: batch.rows })
       }
     } catch (error) {
       this.#end(batch, { error: asAppError(error, 'the answer cannot be read') })

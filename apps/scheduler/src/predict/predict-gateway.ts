@@ -14,7 +14,7 @@ import {
   type ModelRoute,
   type ModelVersionRecord,
 } from '@celeriac/core'
-import { AdaptiveLimit, type Refusal } from './adaptive-limit.ts'
+import { AdaptiveLimit, type Refusal, type Scored } from './adaptive-limit.ts'
 import { chooseSide } from './choose-side.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { ModelRoutes } from './model-routes.ts'
@@ -67,6 +67,11 @@ export class PredictGateway implements PredictService {
   refuse(name: string, remainingMs: number): void {
     const refusal = this.#limits.get(name)?.refusal(remainingMs) ?? null
     if (refusal !== null) throw this.#shed(refusal, name)
+  }
+
+  /** Cells of the rows that callers wait for. */
+  get cells(): number {
+    return this.#cells
   }
 
   overload(name: string): AppError | null {
@@ -139,16 +144,16 @@ export class PredictGateway implements PredictService {
     this.#cells += cells
     limit.begin()
     metrics.underWay.inc()
-    let computed: number | null = null
+    let scored: Scored | null = null
     try {
       const { uri } = model
-      const { predictions, computeMs } = await client.call({
+      const { predictions, computeMs, messageRows } = await client.call({
         uri,
         rows,
         deadlineAt: query.deadlineAt,
         signal: query.signal,
       })
-      computed = computeMs
+      scored = { computeMs, messageRows }
       const tookMs = clock.now() - startedAt
       metrics.durations[route].observe(tookMs / 1_000)
       if (shadow !== null && shadow.version !== model.version)
@@ -160,7 +165,7 @@ export class PredictGateway implements PredictService {
     } finally {
       this.#cells -= cells
       metrics.underWay.dec()
-      limit.end(clock.now(), computed)
+      limit.end(clock.now(), scored)
     }
   }
 

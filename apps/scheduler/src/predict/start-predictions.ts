@@ -1,7 +1,7 @@
 import type { Topology } from '@celeriac/broker'
 import type { Broker, Clock } from '@celeriac/core'
 import type { ArtifactLayout, Logger, MetricsRegistry, Service } from '@celeriac/runtime'
-import { reportLimits } from './limit-metrics.ts'
+import { reportLimits, reportWaiting } from './limit-metrics.ts'
 import { createGatewayMetrics } from './metrics.ts'
 import { ModelChanges } from './model-changes.ts'
 import { ModelRoutes, type RouteReader } from './model-routes.ts'
@@ -52,6 +52,7 @@ export function createPredictions(parts: PredictionParts): Predictions {
   const gateway = new PredictGateway(deps)
   reportScores(parts.metrics, scores)
   reportLimits(parts.metrics, gateway)
+  reportWaiting(parts.metrics, { gateway, client })
   return {
     name: 'predictions',
     gateway,

@@ -21,6 +21,8 @@ export interface Submission {
   readonly idempotencyKey: string | null
   /** True when the caller named this very version, so that a retry must mean it too. */
   readonly isVersionExplicit: boolean
+  /** Name of whoever asks for the run. */
+  readonly submittedBy: string
 }
 
 /**
@@ -32,13 +34,14 @@ export async function submitRun(
   submission: Submission,
   deps: SubmissionDeps,
 ): Promise<{ readonly head: RunHead; readonly isNew: boolean }> {
-  const { dag, idempotencyKey } = submission
+  const { dag, idempotencyKey, submittedBy } = submission
   const { head, isNew, isAdmitted } = await deps.store.createRun({
     id: deps.newId(),
     dagId: dag.dagId,
     dagVersion: dag.version,
     datasets: await pinDatasets(dag.plan, deps),
     idempotencyKey,
+    submittedBy,
     gate: deps.admission.gate(),
   })
   if (!isAdmitted) deps.admission.kick()

@@ -9,16 +9,15 @@ import {
   type SubmittedTaskView,
 } from '@celeriac/contracts'
 import type { SubmissionDeps } from '../submission/submit-run.ts'
-import { submitDocument, trainingInvalid } from './submit-training.ts'
+import { submitDocument, trainingInvalid, type Requester } from './submit-training.ts'
 import { problemOf } from './training-problems.ts'
 import { documentOf } from './training-steps.ts'
 
 const algorithm = 'algo_local_model_batch_predict'
 
-export interface BatchPredict {
+export interface BatchPredict extends Requester {
   readonly modelName: string
   readonly body: BatchPredictBody
-  readonly idempotencyKey: string | null
 }
 
 /**
@@ -26,7 +25,7 @@ export interface BatchPredict {
  * VALIDATION_TRAINING_INVALID with every problem, and what submitting a document may throw.
  */
 export async function submitBatchPredict(
-  { modelName, body, idempotencyKey }: BatchPredict,
+  { modelName, body, ...requester }: BatchPredict,
   deps: SubmissionDeps,
 ): Promise<SubmittedTaskView> {
   const version = await findVersion(modelName, body, deps)
@@ -35,7 +34,7 @@ export async function submitBatchPredict(
   if (problems.length > 0) throw trainingInvalid(problems)
   const document = batchPredictDocument(version, body, deps.algorithms)
   const model = { name: version.name, version: version.version }
-  return submitDocument({ document, warnings: [], model, idempotencyKey }, deps)
+  return submitDocument({ document, warnings: [], model, ...requester }, deps)
 }
 
 async function findVersion(

@@ -37,19 +37,21 @@ test('who falls silent loses what it held; who beats keeps it; who comes back is
   // The STARTED of this one was read by an older scheduler, or never sent.
   await lost.beats([unleased])
   await alive.beats([kept, quiet], [quiet])
-  await expect
-    .poll(() => taskOf(quiet), { timeout: 10_000 })
-    .toMatchObject({ state: 'running', worker: 'w-alive', isLeased: true, attempt: 1 })
-  expect(engine.load.leases).toBe(4)
-
-  let isBeating = true
+  let [isBeating, isSilent] = [true, false]
   const beating = (async () => {
     while (isBeating) {
       await alive.beats([kept, quiet], [kept, quiet])
+      if (!isSilent) await lost.beats([unleased, leased])
       await new Promise((resolve) => setTimeout(resolve, 500))
     }
   })()
   try {
+    await expect
+      .poll(() => taskOf(quiet), { timeout: 10_000 })
+      .toMatchObject({ state: 'running', worker: 'w-alive', isLeased: true, attempt: 1 })
+    // The events of the others came by queues of their own.
+    await expect.poll(() => engine.load.leases).toBe(4)
+    isSilent = true
     // The broker has the delivery of the one, and hands it on; nobody has that of the other.
     await expect
       .poll(() => taskOf(unleased), { timeout: 15_000 })

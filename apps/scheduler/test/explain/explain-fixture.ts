@@ -7,6 +7,7 @@ export const recordOf = ({ run }: RunHarness, isAdmitted = true): RunRecord => (
   id: run.head.id,
   dagId: run.head.dagId,
   dagVersion: 1,
+  submittedBy: 'ada',
   dagName: 'demo',
   state: run.head.state,
   version: run.head.version,

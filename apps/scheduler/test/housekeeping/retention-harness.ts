@@ -10,7 +10,7 @@ import {
 import { createPgStore } from '@celeriac/store'
 import { chainPlan, createTestDatabase, type TestDatabase } from '@celeriac/testkit'
 import { randomUUID } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { retentionMetricTable } from '../../src/housekeeping/retention-metrics.ts'
@@ -24,6 +24,7 @@ export const policy: RetentionPolicy = {
   logsMs: 30 * dayMs,
   artifactsMs: 60 * dayMs,
   auditMs: 400 * dayMs,
+  modelVersionsMs: null,
 }
 
 /** A database and an artifact store with runs of all ages. */
@@ -116,6 +117,29 @@ export class RetentionHarness {
       attempts: [],
       deployments: [{ runId: id, ordinal: 2, attempt: 2, deployment: { name: 'm', model_uri: 'file:///m' } }],
     })
+  }
+
+  directoryOf(runId: string): string {
+    return pathOf(this.artifacts.runPrefix(runId))
+  }
+
+  hasFiles(runId: string): Promise<boolean> {
+    return lstat(this.directoryOf(runId)).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  async namesOf(runId: string, operatorId: string): Promise<string[]> {
+    return (await readdir(join(this.directoryOf(runId), operatorId))).toSorted()
+  }
+
+  async isThere(runId: string): Promise<boolean> {
+    return (await this.store.findRunHead(runId)) !== null
+  }
+
+  removals() {
+    return this.store.listFileRemovals({ limit: 100, after: null })
   }
 
   async write(path: string): Promise<void> {

@@ -57,7 +57,7 @@ const newRetention = (): Retention =>
     clock: createSteadyClock(),
     logger: silentLogger(),
     metrics: createMetrics({ processMetrics: false }).register(retentionMetricTable),
-    policy: { runsMs: 3_600_000, logsMs: null, artifactsMs: null, auditMs: null },
+    policy: { runsMs: 3_600_000, logsMs: null, artifactsMs: null, auditMs: null, modelVersionsMs: null },
     name: randomUUID(),
     pauseMs: 0,
   })

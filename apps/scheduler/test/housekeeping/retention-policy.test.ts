@@ -6,14 +6,16 @@ const dayMs = 86_400_000
 const policyOf = (env: Record<string, string>, file = {}) =>
   retentionPolicyOf(loadConfig(retentionSettings, { env, file }).config)
 
-test('without settings runs and artifacts are kept for 90 days, logs for 30, the audit log for 400', () => {
+test('without settings runs and artifacts are kept for 90 days, logs for 30, the audit log for 400, model versions for ever', () => {
   expect(policyOf({})).toEqual({
     runsMs: 90 * dayMs,
     logsMs: 30 * dayMs,
     artifactsMs: 90 * dayMs,
     auditMs: 400 * dayMs,
+    modelVersionsMs: null,
   })
   expect(policyOf({ CELERIAC_RETENTION_AUDIT: 'never' }).auditMs).toBeNull()
+  expect(policyOf({ CELERIAC_RETENTION_MODEL_VERSIONS: '30d' }).modelVersionsMs).toBe(30 * dayMs)
 })
 
 test.each([
@@ -39,11 +41,18 @@ test.each(['59m', '-1d', 'forever', '1 week', '1'])('%s is refused', (text) => {
 
 test('limits are so long before now; what is kept for ever has none', () => {
   const now = Date.UTC(2026, 0, 31)
-  const policy = { runsMs: 30 * dayMs, logsMs: null, artifactsMs: dayMs, auditMs: 2 * dayMs }
+  const policy = {
+    runsMs: 30 * dayMs,
+    logsMs: null,
+    artifactsMs: dayMs,
+    auditMs: 2 * dayMs,
+    modelVersionsMs: 3 * dayMs,
+  }
   expect(limitsAt(policy, now)).toEqual({
     runs: Date.UTC(2026, 0, 1),
     logs: null,
     artifacts: Date.UTC(2026, 0, 30),
     audit: Date.UTC(2026, 0, 29),
+    modelVersions: Date.UTC(2026, 0, 28),
   })
 })

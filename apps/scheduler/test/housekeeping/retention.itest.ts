@@ -1,13 +1,13 @@
 import { createMetrics, createSteadyClock, pathOf } from '@celeriac/runtime'
 import { AppError, type Store } from '@celeriac/core'
 import { FakeClock } from '@celeriac/testkit'
-import { lstat, readdir, rename, rm, symlink } from 'node:fs/promises'
+import { lstat, rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { retentionMetricTable } from '../../src/housekeeping/retention-metrics.ts'
 import { defaultBatches } from '../../src/housekeeping/retention-pass.ts'
 import { keepAll } from '../../src/housekeeping/retention-policy.ts'
-import { dayMs, dyingStore, operatorIds, policy, RetentionHarness } from './retention-harness.ts'
+import { dayMs, operatorIds, policy, RetentionHarness } from './retention-harness.ts'
 
 let harness: RetentionHarness
 beforeAll(async () => {
@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterEach(async () => {
   await harness.database.sql(
-    'truncate runs, retention_marks, file_removals, model_versions, task_results cascade',
+    'truncate runs, retention_marks, file_removals, models, model_versions, task_results cascade',
   )
   await harness.database.sql(
     `update retention set holder = null, claimed_until = now(), succeeded_at = now() - interval '2 days', removed = null`,
@@ -24,16 +24,6 @@ afterEach(async () => {
 })
 afterAll(() => harness.close())
 
-const directoryOf = (runId: string): string => pathOf(harness.artifacts.runPrefix(runId))
-const hasFiles = (runId: string): Promise<boolean> =>
-  lstat(directoryOf(runId)).then(
-    () => true,
-    () => false,
-  )
-const namesOf = async (runId: string, operatorId: string): Promise<string[]> =>
-  (await readdir(join(directoryOf(runId), operatorId))).toSorted()
-const isThere = async (runId: string): Promise<boolean> => (await harness.store.findRunHead(runId)) !== null
-const removals = () => harness.store.listFileRemovals({ limit: 100, after: null })
 const anyRest = { restMs: 0 }
 
 test('a pass removes runs, and of younger ones logs and artifacts, each by its own time', async () => {
@@ -50,17 +40,22 @@ test('a pass removes runs, and of younger ones logs and artifacts, each by its o
     artifacts: 1,
     taskResults: 0,
     auditEntries: 0,
+    modelVersions: 0,
     files: 4,
     filesFailed: 0,
   })
-  expect(await hasFiles(gone)).toBe(false)
-  expect([await isThere(gone), await isThere(bare), await isThere(silent)]).toEqual([false, true, true])
+  expect(await harness.hasFiles(gone)).toBe(false)
+  expect([await harness.isThere(gone), await harness.isThere(bare), await harness.isThere(silent)]).toEqual([
+    false,
+    true,
+    true,
+  ])
   for (const operatorId of operatorIds) {
-    expect(await namesOf(bare, operatorId)).toEqual([])
-    expect(await namesOf(silent, operatorId)).toEqual(['1', '2'])
-    expect(await namesOf(whole, operatorId)).toEqual(['1', '1.log.jsonl', '2', '2.log.jsonl'])
+    expect(await harness.namesOf(bare, operatorId)).toEqual([])
+    expect(await harness.namesOf(silent, operatorId)).toEqual(['1', '2'])
+    expect(await harness.namesOf(whole, operatorId)).toEqual(['1', '1.log.jsonl', '2', '2.log.jsonl'])
   }
-  expect(await removals()).toEqual([])
+  expect(await harness.removals()).toEqual([])
   expect(await harness.retention().passOnce(anyRest)).toMatchObject({
     runs: 0,
     logs: 0,
@@ -73,8 +68,62 @@ test('a run that a model came from keeps its artifacts and its lineage, and lose
   const run = await harness.aRun(400)
   await harness.deploy(run)
   await harness.retention().passOnce(anyRest)
-  expect(await isThere(run)).toBe(true)
-  expect(await namesOf(run, 'op-2')).toEqual(['1', '2'])
+  expect(await harness.isThere(run)).toBe(true)
+  expect(await harness.namesOf(run, 'op-2')).toEqual(['1', '2'])
+})
+
+test('archived versions of models go when the policy says so, and with them the artifacts of their runs', async () => {
+  const [old, young, live] = [await harness.aRun(400), await harness.aRun(70), await harness.aRun(400)]
+  for (const run of [old, young, live]) await harness.deploy(run)
+  // Retention has passed all of them by, for their models.
+  await harness.retention().passOnce(anyRest)
+  expect(await harness.namesOf(young, 'op-0')).toEqual(['1', '2'])
+  for (const version of [1, 2])
+    await harness.store.archiveModelVersion({ name: 'm', version, isArchived: true, actor: null })
+  await harness.database.sql(
+    `update model_versions set archived_at = now() - interval '31 days' where archived_at is not null`,
+  )
+  const retention = harness.retention({
+    policy: { ...policy, modelVersionsMs: 30 * dayMs },
+    batches: { ...defaultBatches, modelVersions: 1 },
+  })
+  expect((await retention.preview()).counts).toMatchObject({ modelVersions: 2 })
+  expect(await retention.passOnce(anyRest)).toMatchObject({ modelVersions: 2, runs: 1 })
+  expect([await harness.isThere(old), await harness.isThere(young), await harness.isThere(live)]).toEqual([
+    false,
+    true,
+    true,
+  ])
+  expect([await harness.hasFiles(old), await harness.namesOf(young, 'op-0')]).toEqual([false, []])
+  expect(await harness.namesOf(live, 'op-0')).toEqual(['1', '2'])
+  expect((await harness.store.listModelVersions({ limit: 9 })).items.map(({ version }) => version)).toEqual([
+    3,
+  ])
+  expect((await harness.store.listModelChanges({ name: 'm', limit: 2 })).items).toMatchObject([
+    { kind: 'deleted', version: 2, actor: 'retention' },
+    { kind: 'deleted', version: 1 },
+  ])
+  expect(await harness.removals()).toEqual([])
+})
+
+test('an archived version to which a rollback would go back stays, and holds up no other', async () => {
+  for (const run of [await harness.aRun(400), await harness.aRun(400), await harness.aRun(400)])
+    await harness.deploy(run)
+  for (const version of [1, 3])
+    await harness.store.setModelAlias({ name: 'm', alias: 'champion', version, actor: null })
+  for (const version of [1, 2])
+    await harness.store.archiveModelVersion({ name: 'm', version, isArchived: true, actor: null })
+  await harness.database.sql(
+    `update model_versions set archived_at = now() - interval '31 days' where archived_at is not null`,
+  )
+  const retention = harness.retention({
+    policy: { ...policy, modelVersionsMs: 30 * dayMs },
+    batches: { ...defaultBatches, modelVersions: 1 },
+  })
+  expect(await retention.passOnce(anyRest)).toMatchObject({ modelVersions: 1 })
+  expect((await harness.store.listModelVersions({ limit: 9 })).items.map(({ version }) => version)).toEqual([
+    3, 1,
+  ])
 })
 
 test('files of runs that this database never knew are nobody`s business', async () => {
@@ -107,7 +156,7 @@ test('where everything is kept nothing is removed but what has expired by itself
     runs: 0,
     taskResults: 1,
   })
-  expect(await isThere(run)).toBe(true)
+  expect(await harness.isThere(run)).toBe(true)
 })
 
 test('a run that is run again before its files went keeps what it needs, also from attempts to come', async () => {
@@ -115,13 +164,13 @@ test('a run that is run again before its files went keeps what it needs, also fr
   await harness.store.retireFiles({ kind: 'logs', finishedBefore: Date.now(), limit: 10 })
   await harness.database.sql(`update runs set state = 'running', finished_at = null where id = '${run}'`)
   await harness.retention().passOnce(anyRest)
-  expect(await removals()).toEqual([])
-  expect(await namesOf(run, 'op-0')).toContain('2.log.jsonl')
+  expect(await harness.removals()).toEqual([])
+  expect(await harness.namesOf(run, 'op-0')).toContain('2.log.jsonl')
   // It ends again, and has written more by then than a reader of its state knew.
   await harness.finish(run, 35)
   await harness.write(pathOf(harness.artifacts.logUri({ runId: run, operatorId: 'op-0', attempt: 3 })))
   await harness.retention().passOnce(anyRest)
-  expect(await namesOf(run, 'op-0')).toEqual(['1', '2', '3.log.jsonl'])
+  expect(await harness.namesOf(run, 'op-0')).toEqual(['1', '2', '3.log.jsonl'])
 })
 
 test('a run that is run again while its files go keeps what is still there', async () => {
@@ -136,21 +185,21 @@ test('a run that is run again while its files go keeps what is still there', asy
     )
   }
   await harness.retention({ remove }).passOnce(anyRest)
-  expect(removed).toEqual([join(directoryOf(run), 'op-0', '1')])
-  expect(await namesOf(run, 'op-0')).toEqual(['2'])
-  expect(await namesOf(run, 'op-2')).toEqual(['1', '2'])
+  expect(removed).toEqual([join(harness.directoryOf(run), 'op-0', '1')])
+  expect(await harness.namesOf(run, 'op-0')).toEqual(['2'])
+  expect(await harness.namesOf(run, 'op-2')).toEqual(['1', '2'])
 })
 
 test('links in the place of directories lead to no files of another run', async () => {
   const [linked, young] = [await harness.aRun(61), await harness.aRun(1)]
-  await rm(join(directoryOf(linked), 'op-1'), { recursive: true })
-  await symlink(join(directoryOf(young), 'op-1'), join(directoryOf(linked), 'op-1'))
+  await rm(join(harness.directoryOf(linked), 'op-1'), { recursive: true })
+  await symlink(join(harness.directoryOf(young), 'op-1'), join(harness.directoryOf(linked), 'op-1'))
   await harness.retention().passOnce(anyRest)
-  expect(await namesOf(linked, 'op-0')).toEqual([])
-  expect(await namesOf(young, 'op-1')).toEqual(['1', '1.log.jsonl', '2', '2.log.jsonl'])
+  expect(await harness.namesOf(linked, 'op-0')).toEqual([])
+  expect(await harness.namesOf(young, 'op-1')).toEqual(['1', '1.log.jsonl', '2', '2.log.jsonl'])
   await harness.finish(linked, 91)
   await harness.retention().passOnce(anyRest)
-  expect([await hasFiles(linked), (await namesOf(young, 'op-1')).length]).toEqual([false, 4])
+  expect([await harness.hasFiles(linked), (await harness.namesOf(young, 'op-1')).length]).toEqual([false, 4])
 })
 
 test('a run that cannot be read holds up no others', async () => {
@@ -165,18 +214,18 @@ test('a run that cannot be read holds up no others', async () => {
         : target[name].bind(target),
   })
   expect(await harness.retention({ store }).passOnce(anyRest)).toMatchObject({ files: 1, filesFailed: 1 })
-  expect(await namesOf(other, 'op-0')).toEqual(['1', '2'])
-  expect(await removals()).toMatchObject([{ removal: { runId: corrupt, kind: 'logs' } }])
+  expect(await harness.namesOf(other, 'op-0')).toEqual(['1', '2'])
+  expect(await harness.removals()).toMatchObject([{ removal: { runId: corrupt, kind: 'logs' } }])
 })
 
 test('an artifact store that is not there loses no record of what is to be removed', async () => {
   const run = await harness.aRun(100)
   await rm(join(harness.root, 'runs'), { recursive: true })
   expect(await harness.retention().passOnce(anyRest)).toMatchObject({ runs: 1, files: 0, filesFailed: 0 })
-  expect(await removals()).toMatchObject([{ removal: { runId: run, kind: 'run' } }])
-  await harness.write(join(directoryOf(run), 'op-0', '1', 'x'))
+  expect(await harness.removals()).toMatchObject([{ removal: { runId: run, kind: 'run' } }])
+  await harness.write(join(harness.directoryOf(run), 'op-0', '1', 'x'))
   expect(await harness.retention().passOnce(anyRest)).toMatchObject({ runs: 0, files: 1 })
-  expect(await hasFiles(run)).toBe(false)
+  expect(await harness.hasFiles(run)).toBe(false)
 })
 
 test('a link to an artifact store that is not mounted loses no record either', async () => {
@@ -187,7 +236,7 @@ test('a link to an artifact store that is not mounted loses no record either', a
   expect(await harness.retention().passOnce(anyRest)).toMatchObject({ runs: 1, files: 0, filesFailed: 0 })
   await rename(`${elsewhere}-away`, elsewhere)
   expect(await harness.retention().passOnce(anyRest)).toMatchObject({ runs: 0, files: 1 })
-  expect(await hasFiles(run)).toBe(false)
+  expect(await harness.hasFiles(run)).toBe(false)
   await rm(elsewhere, { recursive: true })
 })
 
@@ -196,7 +245,7 @@ test('a clock that was set to the future deletes nothing', async () => {
   const now = () => Date.now() + 3_650 * dayMs
   const retention = harness.retention({ clock: { ...createSteadyClock(), now } })
   expect(await retention.passOnce(anyRest)).toMatchObject({ runs: 0, logs: 0 })
-  expect(await isThere(run)).toBe(true)
+  expect(await harness.isThere(run)).toBe(true)
 })
 
 test('after a week without a pass there is an hour to notice before anything goes', async () => {
@@ -214,7 +263,7 @@ test('after a week without a pass there is an hour to notice before anything goe
     time.advance(afterMs)
     // The pass itself has pauses.
     await expect.poll(() => (time.advance(0), time.pending)).toBe(1)
-    return isThere(run)
+    return harness.isThere(run)
   }
   await harness.database.sql(`update retention set succeeded_at = now() - interval '8 days'`)
   await retention.start()
@@ -227,7 +276,7 @@ test('after a week without a pass there is an hour to notice before anything goe
   const prompt = harness.retention({ clock })
   await prompt.start()
   await look(60_000)
-  expect(await isThere(next)).toBe(false)
+  expect(await harness.isThere(next)).toBe(false)
   await prompt.stop()
 })
 
@@ -253,7 +302,7 @@ test('a pass that somebody asks for is under way at once, once, and ends', async
   expect(await Promise.all([retention.startNow(), retention.startNow()])).toEqual(['started', 'running'])
   await expect.poll(async () => (await retention.state()).holder).toBeNull()
   expect(await retention.state()).toMatchObject({ removed: { runs: 1, files: 1 } })
-  expect(await hasFiles(run)).toBe(false)
+  expect(await harness.hasFiles(run)).toBe(false)
   await retention.stop()
 })
 
@@ -273,7 +322,7 @@ test('a preview counts and measures, and removes nothing', async () => {
   expect(counts).toMatchObject({ runs: 1, operatorTasks: 3, logs: 1, artifacts: 0, runsKeptForModels: 0 })
   // Twelve files of the one, six logs of both: each of ten bytes.
   expect([bytes, measuredRuns]).toEqual([120 + 60 + 60, 3])
-  for (const run of [old, silent]) expect(await hasFiles(run)).toBe(true)
+  for (const run of [old, silent]) expect(await harness.hasFiles(run)).toBe(true)
 })
 
 test('files that cannot be removed hold up no others, fail the pass and are tried again', async () => {
@@ -288,10 +337,10 @@ test('files that cannot be removed hold up no others, fail the pass and are trie
     files: 1,
     filesFailed: 1,
   })
-  expect([await hasFiles(stuck), await hasFiles(other)]).toEqual([true, false])
+  expect([await harness.hasFiles(stuck), await harness.hasFiles(other)]).toEqual([true, false])
   expect((await harness.store.readRetention()).succeededAt).toBe(before.succeededAt)
   expect(await harness.retention().passOnce()).toMatchObject({ files: 1, filesFailed: 0 })
-  expect(await hasFiles(stuck)).toBe(false)
+  expect(await harness.hasFiles(stuck)).toBe(false)
   expect((await harness.store.readRetention()).succeededAt).toBeGreaterThan(before.succeededAt)
 })
 
@@ -305,53 +354,6 @@ test('a scheduler that stops waits for the run whose files are going, and not fo
   const retention = harness.retention({ remove })
   await expect(retention.passOnce(anyRest)).rejects.toThrow('the scheduler is stopping')
   await stopping
-  expect((await Promise.all(runs.map(hasFiles))).filter((has) => has)).toHaveLength(2)
-  expect(await removals()).toHaveLength(2)
+  expect((await Promise.all(runs.map((run) => harness.hasFiles(run)))).filter((has) => has)).toHaveLength(2)
+  expect(await harness.removals()).toHaveLength(2)
 })
-
-/** Files are removed right after these. */
-const beforeFiles: ReadonlySet<string> = new Set(['findRun', 'findRunHead', 'listFileRemovals'])
-
-test('whoever dies between any two steps leaves nothing half done, and the next pass ends it', async () => {
-  const batches = { runs: 2, tasks: 100, files: 2, taskResults: 10, auditEntries: 10 }
-  const asNew = (): Promise<unknown> =>
-    harness.database.sql(
-      `update retention set claimed_until = now() - interval '1 s', succeeded_at = now() - interval '2 days'`,
-    )
-  /** In which call; '' when the pass ended before. */
-  const dieAt = async (at: number, isDone: boolean): Promise<string> => {
-    const aRun = (daysAgo: number): Promise<string> => harness.aRun(daysAgo, ['op-1'])
-    const [gone, bare, silent] = [await aRun(91), await aRun(61), await aRun(31)]
-    await asNew()
-    const { store, diedAt } = dyingStore(harness.store, { at, isDone })
-    await harness
-      .retention({ store, batches })
-      .passOnce()
-      .catch(() => null)
-    // A run is there with all its tasks, or its files are known to be removed.
-    const found = await harness.store.findRun(gone)
-    if (found !== null) expect(found.tasks).toHaveLength(3)
-    else if (await hasFiles(gone)) expect(await removals()).toContainEqual(removalOf(gone))
-    await asNew()
-    await harness.retention({ batches }).passOnce()
-    expect([await isThere(gone), await hasFiles(gone)]).toEqual([false, false])
-    expect(await namesOf(bare, 'op-1')).toEqual([])
-    expect(await namesOf(silent, 'op-1')).toEqual(['1', '2'])
-    expect(await removals()).toEqual([])
-    await harness.database.sql('delete from runs; delete from retention_marks')
-    return diedAt()
-  }
-  const deaths: string[] = []
-  for (let at = 1; ; at += 1) {
-    const call = await dieAt(at, false)
-    if (call === '') break
-    deaths.push(call)
-    // Elsewhere that is the same as dying before the next call.
-    if (beforeFiles.has(call)) await dieAt(at, true)
-  }
-  for (const call of ['retireRuns', 'retireFiles', 'forgetFileRemovals', 'endRetention', ...beforeFiles])
-    expect(deaths).toContain(call)
-})
-
-const removalOf = (runId: string) =>
-  expect.objectContaining({ removal: { runId, kind: 'run' } }) as unknown as { readonly retiredAt: number }

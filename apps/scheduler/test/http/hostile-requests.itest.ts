@@ -133,6 +133,7 @@ test('what only editors may do, no protocol lets a viewer do', async () => {
     'removeModelAlias',
     'archiveModelVersion',
     'restoreModelVersion',
+    'deleteModelVersion',
     'createIris',
     'putIris',
     'patchIris',

@@ -34,7 +34,7 @@ const at = (name: string, path = '') => `/api/v1/models/${encodeURIComponent(nam
 const send = (method: string, path: string, body?: unknown) =>
   api.call(method, path, body === undefined ? {} : { type: 'application/json', body: JSON.stringify(body) })
 
-test('a version that a run deploys as champion is in the changes, made by nobody; it keeps its lineage', async () => {
+test('a version that a run deploys as champion is in the changes, made by who submitted the run; it keeps its lineage', async () => {
   const lineage = {
     algorithm: 'algo_local_model_gbdt',
     signature: { inputs: [], outputs: [] },
@@ -56,12 +56,19 @@ test('a version that a run deploys as champion is in the changes, made by nobody
     signature: lineage.signature,
     serving: lineage.serving,
     deployment: lineage,
-    created_by: null,
+    created_by: 'admin token',
     archived_at: null,
   })
   expect((await send('GET', at('lineage', '/changes'))).body).toMatchObject({
     items: [
-      { kind: 'registered', version: 1, alias: 'champion', previous_version: null, actor: null, revision: 1 },
+      {
+        kind: 'registered',
+        version: 1,
+        alias: 'champion',
+        previous_version: null,
+        actor: 'admin token',
+        revision: 1,
+      },
     ],
     next_cursor: null,
   })
@@ -132,6 +139,37 @@ test('an archived version is kept, but not given an alias; one in use is not arc
   expect((await send('GET', at('archived', '/versions/1'))).status).toBe(200)
   expect((await send('POST', at('archived', '/versions/1/restore'))).body.archived_at).toBeNull()
   expect((await send('GET', at('archived', '/route'))).body.primary).toEqual({ version: 1, percent: 100 })
+})
+
+test('an archived version that nothing refers to is deleted, by an administrator, and its number is not given again', async () => {
+  const name = 'deleted'
+  await deploy({ name, alias: 'champion' })
+  await deploy({ name })
+  const path = at(name, '/versions/2')
+  expect((await send('DELETE', path)).body.code).toBe('CONFLICT_MODEL_NOT_ARCHIVED')
+  await send('POST', `${path}/archive`)
+  told.length = 0
+  expect((await send('DELETE', path)).body).toMatchObject({ version: 2, created_by: 'admin token' })
+  expect(told).toEqual([name])
+  expect((await send('DELETE', path)).body.code).toBe('NOT_FOUND_MODEL')
+  expect((await send('GET', path)).status).toBe(404)
+  expect((await send('GET', `${path}/download`)).status).toBe(404)
+  await deploy({ name })
+  expect((await send('GET', at(name))).body.version).toBe(3)
+  expect((await send('GET', at(name, '/changes'))).body.items).toMatchObject([
+    { kind: 'registered', version: 3 },
+    { kind: 'deleted', version: 2, actor: 'admin token' },
+    { kind: 'archived', version: 2 },
+    { kind: 'registered', version: 2 },
+    { kind: 'registered', version: 1 },
+  ])
+  const { items } = (await send('GET', '/api/v1/audit?limit=5')).body
+  expect(items).toContainEqual(expect.objectContaining({ action: 'model.delete', target: 'deleted/2' }))
+})
+
+test('a run says who submitted it', async () => {
+  const { runId } = await deploy({ name: 'submitted' })
+  expect((await send('GET', `/api/v1/runs/${runId}`)).body.submitted_by).toBe('admin token')
 })
 
 test('what is not there is 404', async () => {

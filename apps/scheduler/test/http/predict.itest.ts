@@ -3,7 +3,7 @@ import { AppError } from '@celeriac/core'
 import { systemClock } from '@celeriac/runtime'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startApi, type Harness } from './api-harness.ts'
+import { startApi, token, type Harness } from './api-harness.ts'
 import { fakePredictions } from './fake-predictions.ts'
 import { openRaw, readRaw } from './raw-request.ts'
 
@@ -23,6 +23,7 @@ const service = fakePredictions((row) => {
 beforeAll(async () => {
   api = await startApi({
     clock: { now: () => now, after: (ms, action) => systemClock.after(ms, action) },
+    invocationsModel: { name: 'm' },
     predictions: {
       ...service,
       refuse: () => {
@@ -136,12 +137,15 @@ test('while the model is full a request is refused before its body is looked at'
 test.each([
   ['/api/v1/models/m/predict', 'code'],
   ['/api/v1/models/m/invocations', 'error_code'],
+  ['/invocations', 'error_code'],
+  ['/invocations?model=n', 'error_code'],
   ['/v2/models/m/infer', 'error'],
   ['/v2/models/m/versions/1/infer', 'error'],
   ['/api/predict', undefined],
 ])('an overload answers %s at once, in its own form, and keeps the connection', async (path, field) => {
   overload = new AppError('PREDICT_SHED', 'as many wait as can be answered', { details: { reason: 'full' } })
-  const head = `POST ${path} HTTP/1.1\r\nhost: x\r\nx-request-id: mine\r\n`
+  const who = `authorization: Bearer ${token}\r\n`
+  const head = `POST ${path} HTTP/1.1\r\nhost: x\r\nx-request-id: mine\r\n${who}`
   const first = `${head}content-type: application/json\r\ncontent-length: 2\r\n\r\n{}`
   const last = `${head}connection: close\r\ncontent-length: 8\r\n\r\nnot JSON`
   const socket = openRaw(api, first)
@@ -162,6 +166,18 @@ test.each([
     if (field !== undefined) expect(body).toHaveProperty(field)
     if (field === 'code') expect(body['instance']).toBe('urn:celeriac:request:mine')
   }
+})
+
+test.each([
+  ['no token', '', 'AUTH_TOKEN_MISSING'],
+  ['a wrong token', 'authorization: Bearer guessed\r\n', 'AUTH_TOKEN_INVALID'],
+])('an overload tells nothing to a caller with %s', async (_who, header, code) => {
+  overload = new AppError('PREDICT_SHED', 'as many wait as can be answered')
+  const head = `POST /api/v1/models/m/predict HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${header}`
+  const answer = await readRaw(openRaw(api, `${head}content-length: 2\r\n\r\n{}`)).finally(
+    () => (overload = null),
+  )
+  expect([answer.status, JSON.parse(answer.body).code]).toEqual([401, code])
 })
 
 test('a body that is still on its way is waited for, overload or not', async () => {

@@ -282,6 +282,8 @@ export const routeCases: Readonly<Record<string, RouteCase>> = {
   // Of the version that no alias names: two runs have deployed a champion, and one was rolled back to.
   archiveModelVersion: { good: () => ({ path: '/api/v1/models/model/versions/2/archive', status: 200 }) },
   restoreModelVersion: { good: () => ({ path: '/api/v1/models/model/versions/2/restore', status: 200 }) },
+  // Restored just now; models.itest deletes one.
+  deleteModelVersion: { good: () => ({ path: '/api/v1/models/model/versions/2', status: 409 }) },
   predict: {
     good: () => ({
       path: '/api/v1/models/model/predict',

@@ -6,7 +6,7 @@ import { pathOf } from '@celeriac/runtime'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startApi, token, type Harness } from './api-harness.ts'
 
 let api: Harness
@@ -39,9 +39,7 @@ const post = (path: string, body: object, headers: Record<string, string> = {}) 
 /** The id of a training whose first operator is on its way. */
 async function trainNow(body: object = {}): Promise<string> {
   const { body: task } = await post('/api/v1/train', { ...training, ...body })
-  await vi.waitFor(async () => expect((await api.store.findRunHead(task.task_id))?.state).toBe('running'), {
-    timeout: 20_000,
-  })
+  await expect.poll(async () => (await api.store.findRunHead(task.task_id))?.state).toBe('running')
   return task.task_id
 }
 
@@ -147,13 +145,13 @@ test('a task tells of its progress, its result and the version that it made', as
     isLeased: false,
   })
   await progress(id, 1, 4)
-  await vi.waitFor(async () =>
-    expect(await getTask(id)).toMatchObject({
+  await expect
+    .poll(() => getTask(id))
+    .toMatchObject({
       state: 'PROGRESS',
       progress: { n: 1.4, total: 3, percent: 46.67, message: 'train: tree 4' },
       result: null,
-    }),
-  )
+    })
   const isTold = (percent: number) => (event: ReceivedEvent) =>
     event.event === 'progress' && taskNewsSchema.parse(event.data).progress.percent === percent
   const before = await eventsUntil(events, isTold(46.67))
@@ -186,7 +184,7 @@ test('a task tells of its progress, its result and the version that it made', as
 test('a task that failed has the error of the stage that failed', async () => {
   const id = await trainNow()
   await api.engine.fail(id, 0, 'no such file')
-  await vi.waitFor(async () => expect((await getTask(id)).state).toBe('FAILURE'))
+  await expect.poll(async () => (await getTask(id)).state).toBe('FAILURE')
   const { body } = await api.call('GET', `/api/v1/tasks/${id}/result`)
   expect(body).toMatchObject({
     result: null,
@@ -201,7 +199,7 @@ test('a task that is cancelled is REVOKED, and cannot be cancelled again', async
   expect(body.is_cancelling || body.state === 'REVOKED').toBe(true)
   const { attempt } = (await api.store.findRun(id))!.tasks[0]!
   await api.engine.apply(id, { type: 'revoked', ordinal: 0, attempt, reason: 'terminated' })
-  await vi.waitFor(async () => expect((await getTask(id)).state).toBe('REVOKED'))
+  await expect.poll(async () => (await getTask(id)).state).toBe('REVOKED')
   expect((await api.call('POST', `/api/v1/tasks/${id}/cancel`)).body.code).toBe('CONFLICT_RUN_FINISHED')
 })
 

@@ -63,6 +63,7 @@ export function recordOf(head: RunHead, tasks: readonly OperatorTask[], ids = ['
     finishedAt,
     head,
     isAdmitted: true,
+    submittedBy: null,
     plan,
     tasks,
   }

@@ -22,7 +22,7 @@ function drive(
     for (room += perMs; room >= 1 && line.length > 0; room--) {
       const startedAt = line.shift()!
       longest = Math.max(longest, now + 1 - startedAt)
-      limit.end(now + 1, computeMs)
+      limit.end(now + 1, { computeMs, messageRows: 32 })
       done++
     }
     if (line.length === 0) room = 0
@@ -85,4 +85,49 @@ test('failures do not count as throughput', () => {
     limit.end(now, null)
   }
   expect([limit.limit, limit.underWay]).toEqual([before, 0])
+})
+
+/** A worker that scores all that waits as one message, up to 256 rows, two messages under way; ten times too much asked. */
+function driveMessages(limit: AdaptiveLimit, forMs: number, costMs: (rows: number) => number) {
+  const line: number[] = []
+  let message: { since: number; begins: number[] } | null = null
+  let [done, longest] = [0, 0]
+  for (let now = 0; now < forMs; now++) {
+    while (limit.refusal(60_000) === null) {
+      limit.begin()
+      line.push(now)
+    }
+    const rows = message?.begins.length ?? 0
+    if (message !== null && now - message.since >= costMs(rows)) {
+      for (const begin of message.begins) {
+        limit.end(now, { computeMs: costMs(rows), messageRows: rows })
+        done++
+        if (now > forMs / 2) longest = Math.max(longest, now - begin)
+      }
+      message = null
+    }
+    // Half of what waits: the other half came too late for this message.
+    message ??= { since: now, begins: line.splice(0, Math.min(256, Math.ceil(line.length / 2))) }
+  }
+  return { perMs: done / forMs, longest }
+}
+
+test('where rows add up nobody waits for others, and nothing is lost by it', () => {
+  const limit = new AdaptiveLimit(0)
+  // A message of one row first, as before any overload.
+  limit.begin()
+  limit.end(0, { computeMs: 2, messageRows: 1 })
+  const { perMs, longest } = driveMessages(limit, 20_000, (rows) => 2 * rows)
+  expect(perMs).toBeGreaterThan(0.45)
+  expect(longest).toBeLessThan(500)
+  expect(limit.limit).toBeLessThan(200)
+})
+
+test('where a message costs much and its rows little, many may wait for it', () => {
+  const limit = new AdaptiveLimit(0)
+  limit.begin()
+  limit.end(0, { computeMs: 101, messageRows: 1 })
+  const { perMs } = driveMessages(limit, 20_000, (rows) => 100 + rows)
+  // 256 rows in 356 ms is the most.
+  expect(perMs).toBeGreaterThan(0.8 * (256 / 356))
 })

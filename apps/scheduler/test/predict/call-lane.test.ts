@@ -45,3 +45,23 @@ test('nothing is held back while nothing is under way', () => {
   idle.add(aCall())
   expect(idle.mayLeave(2)).toBe(true)
 })
+
+test('a lane is quiet where calls come one after the other, and not where they come side by side', () => {
+  const answered = (sent: number): CallLane => {
+    const made = lane(sent, 2, 0.1)
+    made.underWay--
+    return made
+  }
+  expect([lane(1, 2, 0.1), answered(1), answered(2)].map(({ isQuiet }) => isQuiet)).toEqual([
+    false,
+    true,
+    false,
+  ])
+  expect(new CallLane('file:///model', 256).isQuiet).toBe(true)
+})
+
+test('a message is overdue after four times of what is usual, but not at once', () => {
+  expect(
+    [new CallLane('file:///model', 256), lane(1, 2, 0.1), lane(1, 100, 0.1)].map((each) => each.overdueMs),
+  ).toEqual([1_000, 25, 400])
+})

@@ -37,6 +37,27 @@ test('requests of one version share a message while others are under way; of ano
   expect(messages).toEqual([1, 1, 1, 6])
 })
 
+test('a call to a quiet lane leaves in its own turn of the event loop', async () => {
+  const { call, messages } = await setupClient(answerAll)
+  await call(numbers(1))
+  const lone = call(numbers(1))
+  // Before anything else of the loop has its turn.
+  await new Promise<void>((resolve) => process.nextTick(resolve))
+  expect(messages).toEqual([1, 1])
+  await lone
+})
+
+test('calls of one turn of the event loop share a message where calls came side by side before', async () => {
+  const { call, messages } = await setupClient(answerAll)
+  await Promise.all([call(numbers(1)), call(numbers(2))])
+  expect(messages).toEqual([3])
+  const first = call(numbers(1))
+  await new Promise<void>((resolve) => process.nextTick(resolve))
+  const second = call(numbers(1))
+  await Promise.all([first, second])
+  expect(messages).toEqual([3, 2])
+})
+
 test('a large request is split into messages and put together again', async () => {
   const { call, messages } = await setupClient(answerAll)
   const { predictions } = await call(numbers(1_000))

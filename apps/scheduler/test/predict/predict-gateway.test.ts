@@ -54,7 +54,8 @@ function setup(route: Partial<ModelRoute> = {}, work?: (asked: Asked) => unknown
     call: async (request: Asked) => {
       asked.push(request)
       const result = (await work?.(request)) ?? Number(request.uri.at(-1))
-      return { predictions: request.rows.map(() => ({ predict_result: result as number })), computeMs: 1 }
+      const predictions = request.rows.map(() => ({ predict_result: result as number }))
+      return { predictions, computeMs: 1, messageRows: request.rows.length }
     },
   }
   const signatures = new Signatures({ root: 'file:///nowhere' })

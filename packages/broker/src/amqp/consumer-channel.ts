@@ -15,7 +15,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { ConsumeOptions, Delivery, JsonValue } from '@celeriac/core'
 import type { Channel, ConsumeMessage } from 'amqplib'
 import { AckLedger } from './ack-ledger.ts'
-import { asBuffer, readProperties } from './wire-message.ts'
+import { readProperties } from './wire-message.ts'
 import { closeQuietly, type Session } from './session.ts'
 
 export interface ConsumerChannelOptions extends Pick<ConsumeOptions, 'queue' | 'prefetch' | 'noAck'> {
@@ -208,7 +208,7 @@ class AmqpDelivery implements Delivery {
     this.queue = queue
     this.exchange = message.fields.exchange
     this.routingKey = message.fields.routingKey
-    this.body = asBuffer(message.content)
+    this.body = message.content
     this.redelivered = message.fields.redelivered
     this.deliveryCount = readProperties(this, message)
     this.#channel = channel

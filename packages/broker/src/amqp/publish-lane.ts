@@ -18,11 +18,10 @@ import { Deque } from '../deque.ts'
 import { copyProperties } from '../message-properties.ts'
 import { missingExchangeOf, replyCodeOf } from './faults.ts'
 import type { Publication } from './publish-batch.ts'
-import { asBuffer, publishOptions, readProperties } from './wire-message.ts'
+import { ChannelClosing, PublishFrames } from './publish-frames.ts'
+import { readProperties } from './wire-message.ts'
 
-/**
- * Most messages in flight. amqplib keeps their callbacks in an array that it shifts: cheap up to some 10,000 entries.
- */
+/** Most messages in flight. */
 const windowSize = 4_096
 
 export interface PublishLaneOptions {
@@ -33,14 +32,21 @@ export interface PublishLaneOptions {
   readonly onReturned: (exchange: string, routingKey: string) => void
 }
 
+/** The broker's answer to a message, or to all up to it. */
+interface Confirm {
+  readonly deliveryTag: number
+  readonly multiple: boolean
+}
+
 export class PublishLane {
   readonly #options: PublishLaneOptions
   readonly #waiting = new Deque<Publication>()
+  /** In the order of their delivery tags, without gaps; the first has `#firstTag`. */
   readonly #inFlight = new Deque<Publication>()
-  #channel: ConfirmChannel | null = null
+  #firstTag = 1
+  #frames: PublishFrames | null = null
   #fault: unknown = null
   #unanswered = 0
-  #isFull = false
   #isBlocked = false
 
   constructor(options: PublishLaneOptions) {
@@ -48,7 +54,7 @@ export class PublishLane {
   }
 
   get hasChannel(): boolean {
-    return this.#channel !== null
+    return this.#frames !== null
   }
 
   get hasWaiting(): boolean {
@@ -61,22 +67,24 @@ export class PublishLane {
   }
 
   attach(channel: ConfirmChannel): void {
-    this.#channel = channel
+    const frames = new PublishFrames(channel)
+    this.#frames = frames
     this.#fault = null
-    this.#isFull = false
+    this.#firstTag = 1
     channel.on('error', (error) => {
       this.#fault = error
     })
-    channel.on('drain', () => {
-      this.#isFull = false
-      this.pump()
-    })
+    const stopListening = frames.onRoom(() => this.pump())
     channel.on('return', (message) => this.#onReturn(message))
-    // Before amqplib's own listener, which answers all callbacks: those answers are not negative confirms.
-    channel.prependOnceListener('close', () => {
-      if (this.#channel === channel) this.#channel = null
+    // Instead of amqplib's own listeners, which would look for a callback per message.
+    channel.removeAllListeners('ack').removeAllListeners('nack')
+    channel.on('ack', (confirm: Confirm) => this.#onConfirm(confirm, 'confirmed'))
+    channel.on('nack', (confirm: Confirm) => this.#onConfirm(confirm, 'rejected'))
+    channel.once('close', () => {
+      stopListening()
+      if (this.#frames === frames) this.#frames = null
+      this.#onClosed()
     })
-    channel.once('close', () => this.#onClosed())
     this.pump()
   }
 
@@ -96,52 +104,54 @@ export class PublishLane {
 
   /** Sends as much as may be sent now. */
   pump(): void {
-    while (this.#channel !== null && !this.#isFull && !this.#isBlocked && this.#unanswered < windowSize) {
+    const frames = this.#frames
+    if (frames === null || this.#isBlocked) return
+    while (!frames.isFull && this.#unanswered < windowSize) {
       const publication = this.#waiting.popFront()
-      if (publication === undefined) return
-      if (!publication.batch.isSettled(publication.index)) this.#send(this.#channel, publication)
+      if (publication === undefined) break
+      if (!publication.batch.isSettled(publication.index) && !this.#write(frames, publication)) return
     }
+    frames.flush()
   }
 
-  #send(channel: ConfirmChannel, publication: Publication): void {
-    const { message, batch, index } = publication
+  /** False: the channel takes nothing any more. */
+  #write(frames: PublishFrames, publication: Publication): boolean {
     try {
-      const hasRoom = channel.publish(
-        message.exchange,
-        message.routingKey,
-        asBuffer(message.body),
-        publishOptions(message),
-        (error: unknown) => this.#onAnswer(channel, publication, error !== null),
-      )
-      this.#isFull = !hasRoom
-      this.#unanswered++
-      this.#inFlight.pushBack(publication)
+      frames.write(publication.message)
     } catch (error) {
-      if (error instanceof TypeError || error instanceof RangeError) {
-        // Nothing was written: a name over 255 bytes, or headers over amqplib's 64 KiB.
-        this.#options.logger.error({ err: messageOf(error) }, 'message cannot be encoded')
-        batch.settle(index, 'rejected')
-      } else {
-        // The channel is closing; its end is about to be announced.
+      if (error instanceof ChannelClosing) {
+        // Its end is about to be announced.
         this.#waiting.pushFront(publication)
-        this.#channel = null
+        this.#frames = null
+        return false
       }
+      // A name over 255 bytes, headers over 64 KiB …
+      this.#options.logger.error({ err: messageOf(error) }, 'message cannot be encoded')
+      publication.batch.settle(publication.index, 'rejected')
+      return true
     }
+    this.#unanswered++
+    this.#inFlight.pushBack(publication)
+    return true
   }
 
-  #onAnswer(channel: ConfirmChannel, publication: Publication, isNegative: boolean): void {
-    publication.isAnswered = true
-    publication.batch.settle(publication.index, this.#outcomeOf(channel, publication, isNegative))
-    this.#unanswered--
-    while (this.#inFlight.peek()?.isAnswered === true) this.#inFlight.popFront()
+  #onConfirm({ deliveryTag, multiple }: Confirm, answer: 'confirmed' | 'rejected'): void {
+    const count = deliveryTag - this.#firstTag + 1
+    for (let offset = multiple ? 0 : count - 1; offset < count; offset++)
+      this.#answer(this.#inFlight.at(offset), answer)
+    while (this.#inFlight.peek()?.isAnswered === true) {
+      this.#inFlight.popFront()
+      this.#firstTag++
+    }
     if (this.#waiting.size > 0) this.pump()
   }
 
-  #outcomeOf(channel: ConfirmChannel, publication: Publication, isNegative: boolean): PublishOutcome {
-    if (!isNegative) return publication.isReturned ? 'unroutable' : 'confirmed'
-    if (this.#channel === channel) return 'rejected'
-    const isHomeless = missingExchangeOf(this.#fault) === publication.message.exchange
-    return publication.isReturned || isHomeless ? 'unroutable' : 'unknown'
+  #answer(publication: Publication | undefined, answer: PublishOutcome): void {
+    if (publication === undefined || publication.isAnswered) return
+    publication.isAnswered = true
+    this.#unanswered--
+    const isUnroutable = publication.isReturned && answer !== 'rejected'
+    publication.batch.settle(publication.index, isUnroutable ? 'unroutable' : answer)
   }
 
   #onReturn(message: Message): void {
@@ -166,10 +176,14 @@ export class PublishLane {
     return similar
   }
 
+  /** What has no answer may have arrived or not; unless it came back, or there is nowhere that it could have gone. */
   #onClosed(): void {
+    const fault = this.#fault
+    const missingExchange = missingExchangeOf(fault)
+    for (const publication of this.#inFlight)
+      this.#answer(publication, publication.message.exchange === missingExchange ? 'unroutable' : 'unknown')
     this.#inFlight.clear()
     this.#unanswered = 0
-    const fault = this.#fault
     if (replyCodeOf(fault) !== undefined)
       this.#options.logger.warn({ err: messageOf(fault) }, 'publishing channel closed by the broker')
     this.#options.onChannelLost(fault)

@@ -1,5 +1,6 @@
 import { connect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib'
 import type { BrokerAddress } from './broker-url.ts'
+import { readPlainFrames } from './frame-reader.ts'
 import { readAnyHeaders } from './header-frames.ts'
 
 export interface SessionOptions {
@@ -10,9 +11,6 @@ export interface SessionOptions {
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }
-
-/** Frames in a channel's write buffer before publishing pauses until `drain`. */
-const publishHighWaterMark = 4_096
 
 /** One connection to RabbitMQ from its handshake to its end; never revived. */
 export class Session {
@@ -60,6 +58,7 @@ export class Session {
       }
       const model = await connect(address.url, options)
       readAnyHeaders(model.connection)
+      readPlainFrames(model.connection)
       const session = new Session(model, socket)
       if (socket.signal.aborted) throw new Error('the connection was given up')
       return session
@@ -91,7 +90,7 @@ export class Session {
   }
 
   async openConfirmChannel(): Promise<ConfirmChannel> {
-    return watched(await this.#model.createConfirmChannel({ highWaterMark: publishHighWaterMark }))
+    return watched(await this.#model.createConfirmChannel())
   }
 
   /** Runs `work` on a channel of its own. */

@@ -1,56 +1,6 @@
-import type { JsonObject, JsonValue, MessageProperties, OutgoingMessage } from '@celeriac/core'
-import type { ConsumeMessage, Options } from 'amqplib'
-
-/** The message's properties in amqplib's words. */
-export function publishOptions(message: OutgoingMessage): Options.Publish {
-  const { contentType, contentEncoding, correlationId, replyTo, messageId, type, appId } = message
-  const { priority, persistent, expirationMs, headers } = message
-  // Undefined values count as absent: amqplib skips them. Spelt out, because this runs for every message.
-  return {
-    mandatory: message.mandatory ?? true,
-    persistent: persistent ?? false,
-    contentType,
-    contentEncoding,
-    correlationId,
-    replyTo,
-    messageId,
-    type,
-    appId,
-    priority,
-    expiration: expirationMs,
-    headers: headers === undefined ? undefined : wireHeaders(headers),
-  } as Options.Publish
-}
-
-/**
- * Integers of up to 32 bits in the field type that Celery itself uses for them. amqplib would take the smallest one, and
- * py-amqp before 5.4 reads a 16-bit integer as a text (celery/kombu#2354) and a negative 8-bit one as positive: a time
- * limit of 300 seconds would make a task unreadable. Without such numbers the headers are returned as they are.
- */
-function wireHeaders(headers: Readonly<Record<string, JsonValue>>): Readonly<Record<string, unknown>> {
-  let changed: Record<string, unknown> | undefined
-  for (const key in headers) {
-    const value = headers[key] as JsonValue
-    const wire = wireValue(value)
-    if (wire !== value) (changed ??= { ...headers })[key] = wire
-  }
-  return changed ?? headers
-}
-
-function wireValue(value: JsonValue): unknown {
-  if (typeof value === 'number') return isMisread(value) ? { '!': 'int', value } : value
-  if (typeof value !== 'object' || value === null) return value
-  if (!Array.isArray(value)) return wireHeaders(value as JsonObject)
-  const wire = (value as readonly JsonValue[]).map(wireValue)
-  return wire.some((item, index) => item !== value[index]) ? wire : value
-}
-
-const isMisread = (value: number): boolean =>
-  (value < 0 || value > 127) && Number.isInteger(value) && value >= -0x8000_0000 && value <= 0x7fff_ffff
-
-/** The same bytes as a Buffer, which amqplib insists on. */
-export const asBuffer = (body: Uint8Array): Buffer =>
-  Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+import type { JsonValue, MessageProperties } from '@celeriac/core'
+import type { ConsumeMessage } from 'amqplib'
+import { PlainProperties } from './properties-reader.ts'
 
 const deliveryCountHeader = 'x-delivery-count'
 
@@ -75,7 +25,11 @@ export function readProperties(target: Mutable<MessageProperties>, { properties 
   if (typeof expiration === 'string' && /^\d+$/.test(expiration)) target.expirationMs = Number(expiration)
   target.persistent = deliveryMode === 2
 
-  const table: Record<string, unknown> = properties.headers ?? {}
+  const table: Readonly<Record<string, unknown>> = properties.headers ?? {}
+  if (properties instanceof PlainProperties && table[deliveryCountHeader] === undefined) {
+    if (!isEmpty(table)) target.headers = properties.headers as Record<string, JsonValue>
+    return 0
+  }
   let headers: Record<string, JsonValue> | undefined
   let deliveryCount = 0
   for (const key in table) {
@@ -86,6 +40,11 @@ export function readProperties(target: Mutable<MessageProperties>, { properties 
   }
   if (headers !== undefined) target.headers = headers
   return deliveryCount
+}
+
+function isEmpty(table: Readonly<Record<string, unknown>>): boolean {
+  for (const _ in table) return false
+  return true
 }
 
 /**

@@ -27,7 +27,10 @@ export const modelSchema = named(
       'What the deploying operator said: all of the above, parameters, data hash, library versions.',
     ),
     created_at: instantSchema,
-    created_by: z.string().nullable().describe('Null: a deploying run.'),
+    created_by: z
+      .string()
+      .nullable()
+      .describe('Who submitted the run that registered it, as `submitted_by` of the run. Null: not known.'),
     archived_at: instantSchema.nullable().describe('Not null: it is neither served nor given an alias.'),
   }),
 )
@@ -90,12 +93,16 @@ export const modelChangeSchema = named(
       'traffic_set',
       'archived',
       'restored',
+      'deleted',
     ]),
     version: z.number().int().nullable(),
     alias: z.string().nullable(),
     previous_version: z.number().int().nullable().describe('What the alias, or the canary, named before.'),
     traffic: trafficSchema.nullable().describe('As the change left it; null where it left it alone.'),
-    actor: z.string().nullable().describe('Who did it; null for a deploying run.'),
+    actor: z
+      .string()
+      .nullable()
+      .describe('Who did it; for `registered`, who submitted the run. Null: not known.'),
     at: instantSchema,
   }),
 )

@@ -8,6 +8,7 @@ const policySchema = z
     logs_s: z.number().nullable(),
     artifacts_s: z.number().nullable(),
     audit_s: z.number().nullable().describe('Entries of the audit log.'),
+    model_versions_s: z.number().nullable().describe('Versions of models, after they were archived.'),
   })
   .describe('How long each is kept after its run has finished, in seconds; null: for ever.')
 
@@ -18,6 +19,7 @@ const countsSchema = z.object({
   artifacts: z.number().int().describe('Runs that lost their artifacts and stay.'),
   task_results: z.number().int(),
   audit_entries: z.number().int().describe('Entries of the audit log.'),
+  model_versions: z.number().int().describe('Archived versions of models.'),
   files: z.number().int().describe('Runs whose files were removed.'),
   files_failed: z
     .number()
@@ -49,6 +51,12 @@ export const retentionPreviewSchema = named(
     artifacts: z.number().int().describe('Runs that would lose their artifacts and stay.'),
     task_results: z.number().int(),
     audit_entries: z.number().int().describe('Entries of the audit log that would be deleted.'),
+    model_versions: z
+      .number()
+      .int()
+      .describe(
+        'Versions of models that were archived so long ago; one that a rollback would go back to stays.',
+      ),
     files_waiting: z
       .number()
       .int()

@@ -103,7 +103,19 @@ export const operatorTaskSchema = named(
 )
 export type OperatorTaskView = z.output<typeof operatorTaskSchema>
 
-export const runSchema = named('Run', z.object({ ...runFields, operators: z.array(operatorTaskSchema) }))
+export const runSchema = named(
+  'Run',
+  z.object({
+    ...runFields,
+    submitted_by: z
+      .string()
+      .nullable()
+      .describe(
+        'Name of the user, or of the token, that submitted it; `schedule:<name>`. Null: accepted by a version that did not note it.',
+      ),
+    operators: z.array(operatorTaskSchema),
+  }),
+)
 export type RunView = z.output<typeof runSchema>
 
 export const createRunBodySchema = named(

@@ -5,6 +5,8 @@ import { scheduleSettingFields, scheduleSettingsWithDefaults } from '../schedule
 import { instantSchema, jsonObjectSchema, pageSchema, textSchema } from './common.ts'
 import { named } from './schema-registry.ts'
 
+export { catchUpKinds } from '../schedule/schedule-settings.ts'
+
 /** Arguments of a scheduled task, both kinds together, as JSON. Larger things are passed by reference. 64 KiB. */
 export const maxScheduledArgumentBytes = 65_536
 

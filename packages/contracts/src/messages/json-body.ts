@@ -7,7 +7,14 @@ import { z } from 'zod'
  */
 export const jsonValue = z.unknown() as z.ZodType<JsonValue>
 export const jsonArray = z.array(z.unknown()) as unknown as z.ZodType<JsonValue[]>
-export const jsonObject = z.record(z.string(), z.unknown()) as unknown as z.ZodType<JsonObject>
+export const jsonObject = z.unknown().check((payload) => {
+  const { value } = payload
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    payload.issues.push({ code: 'invalid_type', expected: 'record', input: value })
+  else if (Object.hasOwn(value, '__proto__'))
+    // Whoever assigns its members one by one would change what the object is.
+    payload.value = Object.fromEntries(Object.entries(value).filter(([key]) => key !== '__proto__'))
+}) as unknown as z.ZodType<JsonObject>
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })

@@ -8,7 +8,7 @@ import { requireKnownVersion, versionHeader, writtenVersion } from './versions.t
 const artifactRef = z.looseObject({ uri: z.string(), type: z.string() })
 
 /** kwargs of `celeriac.run_operator`; unknown keys are ignored, so that newer schedulers can add some. */
-const kwargsSchema = z.looseObject({
+const kwargsSchema = z.object({
   run_id: z.string().min(1),
   operator_id: z.string().min(1),
   attempt: z.number().int().positive(),

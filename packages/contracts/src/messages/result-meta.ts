@@ -7,7 +7,7 @@ import { jsonValue } from './json-body.ts'
  * `task_id, status, result, traceback, children`; ours adds `worker`, `started_at` (epoch ms), in a STARTED's `result`
  * `leased`, and in a failure's `code`, `retryable` and `details`, which Celery clients ignore.
  */
-export const resultSchema = z.looseObject({
+export const resultSchema = z.object({
   task_id: z.string().min(1),
   status: z.string().min(1),
   result: jsonValue,

@@ -44,7 +44,26 @@ export type PredictOutcome =
 
 /** Reads an answer. Throws BROKER_MESSAGE_MALFORMED. */
 export function decodePredictAnswer(delivery: Pick<Delivery, 'body'>): PredictOutcome {
-  const answer = parseWith(answerSchema, decodePythonJson(delivery.body), 'answer')
+  const given = decodePythonJson(delivery.body)
+  return plainPredictions(given) ?? outcomeOf(parseWith(answerSchema, given, 'answer'))
+}
+
+/** Predictions that fit the schema, which takes as long as everything else; null for what it has to look at. */
+function plainPredictions(answer: unknown): PredictOutcome | null {
+  if (!isObject(answer) || answer['status'] !== 'SUCCESS') return null
+  const result = answer['result']
+  if (!isObject(result) || !Array.isArray(result['predictions']) || !isObject(result['timing'])) return null
+  const { queue_ms: queueMs, compute_ms: computeMs } = result['timing']
+  if (!isDuration(queueMs) || !isDuration(computeMs)) return null
+  return { kind: 'predictions', predictions: result['predictions'], timing: { queueMs, computeMs } }
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isDuration = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0
+
+function outcomeOf(answer: z.output<typeof answerSchema>): PredictOutcome {
   if (answer.status === 'SUCCESS') {
     const { predictions, timing } = answer.result
     return {

@@ -3,8 +3,10 @@
  * on the hot path of every prediction, so its body is put together as text: the rows of many requests, each encoded
  * once, become the rows of one message.
  */
-import type { OutgoingMessage } from '@celeriac/core'
-import { predictTaskName } from '../messages/names.ts'
+import type { Delivery, JsonObject, JsonValue, OutgoingMessage } from '@celeriac/core'
+import { decodeJson } from '../messages/json-body.ts'
+import { leaseHeader, predictTaskName } from '../messages/names.ts'
+import { versionHeader } from '../messages/versions.ts'
 
 export interface PredictCall {
   readonly id: string
@@ -53,3 +55,72 @@ export const encodePredictCall = (call: PredictCall, queue: string): OutgoingMes
     `[[],{"model_uri":${JSON.stringify(call.modelUri)},"rows":[${call.rowTexts.join(',')}],"columns":null},${noOptions}]`,
   ),
 })
+
+/** A call as its worker reads it. Rows are not looked at. */
+export interface PlainPredictCall {
+  readonly id: string
+  readonly replyTo: string
+  readonly modelUri: string
+  readonly rows: readonly JsonValue[]
+  readonly columns: readonly string[] | null
+  /** ISO 8601, or null. */
+  readonly expires: string | null
+}
+
+/**
+ * Reads a call that has nothing odd about it, as those of schedulers have not, without the schemas of tasks: those take
+ * as long as the scoring. Null for all else, which `decodeTaskMessage` reads, or says what is wrong with it. Throws
+ * BROKER_MESSAGE_MALFORMED when the body is not JSON.
+ */
+export function plainPredictCall({
+  headers = {},
+  contentType,
+  replyTo = '',
+  body,
+}: Pick<Delivery, 'headers' | 'contentType' | 'replyTo' | 'body'>): PlainPredictCall | null {
+  const { task, id, expires = null } = headers
+  if (task !== predictTaskName || contentType !== 'application/json' || !hasPlainHeaders(headers)) return null
+  const content = decodeJson(body)
+  if (!Array.isArray(content) || content.length !== 3) return null
+  const [args, kwargs, options] = content as readonly unknown[]
+  if (!Array.isArray(args) || !isObject(kwargs) || !isObject(options)) return null
+  const { model_uri: modelUri, rows, columns = null } = kwargs
+  if (typeof modelUri !== 'string' || modelUri === '' || !Array.isArray(rows)) return null
+  if (columns !== null && !isListOfTexts(columns)) return null
+  return { id: id as string, replyTo, modelUri, rows, columns, expires: expires as string | null }
+}
+
+/** Whether `decodeTaskMessage` would find nothing wrong with them, nor anything that matters here but id and expiry. */
+function hasPlainHeaders(headers: Readonly<Record<string, JsonValue>>): boolean {
+  const { lang, id, retries = 0, timelimit = null } = headers
+  return (
+    typeof lang === 'string' &&
+    typeof id === 'string' &&
+    id !== '' &&
+    id.length <= 255 &&
+    Number.isSafeInteger(retries) &&
+    (retries as number) >= 0 &&
+    (timelimit === null || isTimeLimit(timelimit)) &&
+    isTextOrNothing(headers['root_id']) &&
+    isTextOrNothing(headers['parent_id']) &&
+    isTextOrNothing(headers['eta']) &&
+    isTextOrNothing(headers['expires']) &&
+    isTextOrNothing(headers['origin']) &&
+    headers[leaseHeader] === undefined &&
+    headers[versionHeader] === undefined
+  )
+}
+
+const isTextOrNothing = (value: JsonValue | undefined): boolean =>
+  value === undefined || value === null || typeof value === 'string'
+
+const isTimeLimit = (value: JsonValue): boolean =>
+  Array.isArray(value) && value.length === 2 && isNumberOrNull(value[0]) && isNumberOrNull(value[1])
+
+const isNumberOrNull = (value: unknown): boolean => value === null || Number.isFinite(value)
+
+const isListOfTexts = (value: JsonValue): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

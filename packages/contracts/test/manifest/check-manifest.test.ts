@@ -1,4 +1,4 @@
-import { checkManifest } from '@celeriac/contracts'
+import { checkManifest, paramsValidatorOf } from '@celeriac/contracts'
 import { expect, test } from 'vitest'
 import { builtinCatalog } from '../builtin-catalog.ts'
 
@@ -72,6 +72,13 @@ test('a default that does not fit its own parameter is a fault', () => {
 test('a schema that cannot be compiled is a fault', () => {
   const params = { ...manifest.params, properties: { rows: { ...param, type: 'whole number' } } }
   expect(problemsOf({ ...manifest, params })).toMatchObject([{ path: 'params' }])
+})
+
+test('a schema that is compiled later says at its first use that it cannot be', () => {
+  const params = { ...manifest.params, properties: { rows: { ...param, type: 'whole number' } } }
+  const checked = checkManifest({ ...manifest, params }, { compileLater: true })
+  if (!checked.ok) throw new Error('refused too early')
+  expect(() => paramsValidatorOf(checked.manifest)).toThrow(TypeError)
 })
 
 test.each([null, 7, 'text', [], {}])('%j is no manifest', (value) => {

@@ -20,7 +20,7 @@ export interface ModelVersionRecord {
   readonly createdAt: Instant
   /** Not null: it is kept, but neither served nor given an alias. */
   readonly archivedAt: Instant | null
-  /** Who registered it; null for a deploying run. */
+  /** Who submitted the run that registered it; null: the run does not say. */
   readonly createdBy: string | null
 }
 
@@ -53,6 +53,7 @@ export const modelChangeKinds = [
   'traffic_set',
   'archived',
   'restored',
+  'deleted',
 ] as const
 export type ModelChangeKind = (typeof modelChangeKinds)[number]
 
@@ -67,7 +68,7 @@ export interface ModelChange {
   readonly traffic: { readonly canary: TrafficShare | null; readonly shadow: TrafficShare | null } | null
   /** The model's revision that this change made. */
   readonly revision: number
-  /** Who did it; null for a deploying run. */
+  /** Who did it; of a version that a run registered, who submitted the run. Null: the run does not say. */
   readonly actor: string | null
   readonly at: Instant
 }
@@ -80,6 +81,18 @@ export interface ModelSummary {
   readonly aliases: Readonly<Record<string, number>>
   readonly canary: TrafficShare | null
   readonly shadow: TrafficShare | null
+}
+
+/** A place in the order in which versions were archived. */
+export interface ArchivedVersionCursor {
+  readonly archivedAt: Instant
+  readonly id: number
+}
+
+export interface ArchivedVersion {
+  readonly name: string
+  readonly version: number
+  readonly cursor: ArchivedVersionCursor
 }
 
 /** The registry part of the store. */
@@ -143,4 +156,22 @@ export interface ModelRegistry {
     readonly isArchived: boolean
     readonly actor: string | null
   }): Promise<ModelVersionRecord>
+  /**
+   * Deletes an archived version for good; its number is not given again. The artifacts of the run that it came from are
+   * given up to retention, unless another version came from that run. CONFLICT_MODEL_NOT_ARCHIVED; CONFLICT_MODEL_IN_USE
+   * while an alias or traffic names it, a rollback would make it champion, or an open run made it or scores with it.
+   */
+  deleteModelVersion(change: {
+    readonly name: string
+    readonly version: number
+    readonly actor: string | null
+    /** Only if it was archived before this moment. */
+    readonly archivedBefore?: Instant
+  }): Promise<ModelVersionRecord>
+  /** Versions that were archived before this moment, those first that were archived first. */
+  listArchivedModelVersions(page: {
+    readonly archivedBefore: Instant
+    readonly after: ArchivedVersionCursor | null
+    readonly limit: number
+  }): Promise<readonly ArchivedVersion[]>
 }

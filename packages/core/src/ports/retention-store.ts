@@ -18,6 +18,8 @@ export interface RetentionCounts {
   readonly artifacts: number
   readonly taskResults: number
   readonly auditEntries: number
+  /** Archived versions of models. */
+  readonly modelVersions: number
   /** Removals of files that were carried out, and that failed and are tried again. */
   readonly files: number
   readonly filesFailed: number
@@ -47,6 +49,8 @@ export interface RetentionLimits {
   readonly artifacts: Instant | null
   /** Of the audit log. */
   readonly audit: Instant | null
+  /** Versions of models that were archived before. */
+  readonly modelVersions: Instant | null
 }
 
 /** What a pass would find. */
@@ -60,6 +64,8 @@ export interface ExpiredCounts {
   readonly artifacts: number
   readonly taskResults: number
   readonly auditEntries: number
+  /** Archived versions of models, those among them that must stay for now. */
+  readonly modelVersions: number
   readonly fileRemovals: number
 }
 

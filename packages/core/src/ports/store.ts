@@ -50,6 +50,8 @@ export interface NewRun {
   readonly dagVersion: number
   readonly datasets: Readonly<Record<string, JsonValue>>
   readonly idempotencyKey: string | null
+  /** Who asks for it: the name of a user or a token, `schedule:<name>`. Left out: nobody knows. */
+  readonly submittedBy?: string | null
   readonly gate?: SubmissionGate
 }
 
@@ -78,6 +80,8 @@ export interface RunRecord extends RunSummary {
   readonly head: RunHead
   /** False: it waits in the database until `admitRuns` lets it through; nobody takes it up before. */
   readonly isAdmitted: boolean
+  /** The name of a user or a token, `schedule:<name>`; null: a version that did not write it down accepted the run. */
+  readonly submittedBy: string | null
   readonly plan: DagPlan
   readonly tasks: readonly OperatorTask[]
 }

@@ -144,7 +144,7 @@ test('an operator that hangs is killed at its time limit', async () => {
 test('the soft time limit lets the operator clean up', async () => {
   const listener = aListener()
   const params = { seconds: 30, lines: 1, catch_soft_limit: true }
-  const attempt = anAttempt('algo_local_test_sleep', params, { softTimeLimitS: 0.2, timeLimitS: 20 })
+  const attempt = anAttempt('algo_local_test_sleep', params, { softTimeLimitS: 2, timeLimitS: 20 })
   expect(failureOf(await run(shared, attempt, listener))).toMatchObject({ code: 'TASK_TIMED_OUT' })
   expect(listener.lines.map(({ text }) => text)).toContain('soft time limit caught')
 })

@@ -6,6 +6,7 @@ booleans are labels, and so are at most 20 distinct whole numbers; other numbers
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -94,7 +95,9 @@ def class_values(table: pa.Table, target: str) -> np.ndarray:
         )
     if values.dtype.kind == "f" and (values != np.floor(values)).any():
         raise InvalidInput(
-            f'label column "{target}" has numbers with a fraction: class labels are text, booleans or whole numbers',
+            f'label column "{target}" has numbers with a fraction: class labels are text, booleans or whole numbers. '
+            "To predict the numbers themselves, train a regression (algo_local_model_linear, or task regression of "
+            "algo_local_model_gbdt and algo_local_model_forest); to predict ranges of them, make a column of labels",
             column=target,
         )
     return values
@@ -110,12 +113,50 @@ def class_labels(ctx: Context, data: TrainingSet) -> tuple[list[Any], Any]:
     if len(classes) < 2:
         raise InvalidInput(f'label column "{target}" has one value only; at least 2 are needed', column=target)
     if len(classes) > MAX_CLASSES:
-        raise InvalidInput(f'label column "{target}" has {len(classes)} values: not a class label', column=target)
+        raise InvalidInput(
+            f'label column "{target}" has {len(classes)} values: not a class label, which are {MAX_CLASSES} at most; '
+            "numbers are predicted by a regression (algo_local_model_linear, or task regression of "
+            "algo_local_model_gbdt and algo_local_model_forest)",
+            column=target,
+        )
     if data.weights is not None and len(np.unique(data.y[data.weights > 0])) < 2:
         raise InvalidInput(f'label column "{target}" has one value only on rows with a positive weight', column=target)
     if wanted is not None:
         return classes, match_label(classes, wanted, "pre_value", ctx)
     return classes, classes[1] if len(classes) == 2 else None
+
+
+def require_split(data: TrainingSet, fraction: float, target: str, param: str) -> None:
+    """Raises InvalidInput for rows that cannot be parted for early stopping: a share of each label is set aside.
+
+    As scikit-learn does: without a row of every label on both sides it refuses, for good reason: a label that is not
+    in the training part is never learnt, and one that is not in the other part does not count for when to stop.
+    """
+    rows = len(data.y)
+    aside = math.ceil(fraction * rows)
+    advice = f"; add rows, or leave out {param}: then all trees are trained, on all rows"
+    if aside >= rows:
+        raise InvalidInput(
+            f"{param} sets {aside} of {rows} rows aside (validation_fraction {fraction}): none are left to train on"
+            + advice
+        )
+    if data.task == "regression":
+        return
+    found, counts = np.unique(data.y, return_counts=True)
+    if counts.min() < 2:
+        alone = label_text(found.tolist()[int(np.argmin(counts))])
+        raise InvalidInput(
+            f'label "{alone}" of column "{target}" is on one row only, and {param} needs two of each: one to train on, '
+            f"one to see when to stop{advice}",
+            column=target,
+        )
+    if min(aside, rows - aside) < len(found):
+        raise InvalidInput(
+            f"{param} parts the {rows} rows into {rows - aside} and {aside} (validation_fraction {fraction}), and each "
+            f'part needs a row of each of the {len(found)} labels of column "{target}"; '
+            f"change validation_fraction, add rows, or leave out {param}",
+            column=target,
+        )
 
 
 def class_task(classes: Sequence[Any]) -> str:
@@ -131,6 +172,12 @@ def require_within(data: TrainingSet, limit: float, why: str) -> None:
     if too_great.any():
         name = data.names[int(np.argmax(too_great))]
         raise InvalidInput(f'feature "{name}" has values beyond ±{limit:.2g}, {why}', column=name)
+
+
+def require_finite(coefficients: np.ndarray) -> None:
+    """Raises InvalidInput for a linear model that came to nothing."""
+    if not np.isfinite(coefficients).all():
+        raise InvalidInput("the coefficients are not finite: the numbers are too large; standardise them first")
 
 
 def require_float32(data: TrainingSet) -> None:

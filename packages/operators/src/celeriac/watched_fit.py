@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from sklearn.exceptions import ConvergenceWarning
 
+from .errors import InvalidInput
+
 
 class WatchedFit:
     """One fit; complete when its block ends."""
@@ -24,11 +26,17 @@ class WatchedFit:
 
 @contextlib.contextmanager
 def watched_fit() -> Iterator[WatchedFit]:
-    """Times the block and notes scikit-learn's warning that a solver did not converge; the log has it all the same."""
+    """Times the block and notes scikit-learn's warning that a solver did not converge; the log has it all the same.
+
+    Raises InvalidInput for what scikit-learn refuses and no check before has seen: another attempt would not help.
+    """
     fit, started = WatchedFit(), time.monotonic()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        yield fit
+        try:
+            yield fit
+        except (ValueError, ZeroDivisionError) as error:
+            raise InvalidInput(f"scikit-learn cannot learn from this table: {error}") from error
     fit.seconds = time.monotonic() - started
     fit.converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     for warning in caught:

@@ -1,4 +1,4 @@
-import { nearestName } from '@celeriac/contracts'
+import { nearestName } from '@celeriac/contracts/nearest-name'
 import { AppError, type JsonObject, type JsonValue } from '@celeriac/core'
 import { type ConfigOf, type ConfigSchema, fileKeyOf, flagOf, type Setting } from './config-schema.ts'
 import { hidePasswords } from './redaction.ts'

@@ -1,4 +1,4 @@
-import { logLevels } from '../logger.ts'
+import { logLevels } from '../log-levels.ts'
 import { optionalSetting, setting } from './config-schema.ts'
 import {
   choiceSetting,

@@ -92,6 +92,7 @@ const headRow = ({ fromVersion, head }: HeadWrite): object => ({
   cancel_deadline_at: head.cancelDeadlineAt,
 })
 
+/** What is null is left out: the function reads it as null, and most of a row is. */
 const taskRow = ({ runId, fromState, fromAttempt, task }: TaskWrite): object => ({
   run_id: runId,
   ordinal: task.ordinal,
@@ -99,18 +100,18 @@ const taskRow = ({ runId, fromState, fromAttempt, task }: TaskWrite): object => 
   from_attempt: fromAttempt,
   state: task.state,
   attempt: task.attempt,
-  attempt_id: task.attemptId,
+  attempt_id: task.attemptId ?? undefined,
   retries: task.retries,
   losses: task.losses,
   is_leased: task.isLeased,
-  ready_at: task.readyAt,
-  started_at: task.startedAt,
-  finished_at: task.finishedAt,
-  retry_at: task.retryAt,
-  worker: task.worker,
-  error: task.error,
-  result: task.result,
-  progress: task.progress,
+  ready_at: task.readyAt ?? undefined,
+  started_at: task.startedAt ?? undefined,
+  finished_at: task.finishedAt ?? undefined,
+  retry_at: task.retryAt ?? undefined,
+  worker: task.worker ?? undefined,
+  error: task.error ?? undefined,
+  result: task.result ?? undefined,
+  progress: task.progress ?? undefined,
 })
 
 const attemptRow = ({ runId, ordinal, attempt }: AttemptWrite): object => ({

@@ -1,7 +1,7 @@
 import { AppError, partitionOf, type NewRun, type RunHead, type SubmissionGate } from '@celeriac/core'
 import type { Database, Queryable, Statement } from '../database.ts'
 import { inlined, rowsOf } from '../sql-rows.ts'
-import { storableJson } from '../storable-json.ts'
+import { storableJson, storableText } from '../storable-json.ts'
 import { isUuid } from '../uuid.ts'
 import { openRunLimitReached, reachedLimit } from './open-run-limits.ts'
 import { runHeadColumns, toRunHead, type RunHeadRow } from './run-head.ts'
@@ -20,9 +20,10 @@ export const insertRun: Statement = {
       where v.dag_id = $2 and v.version = $3
     ), r as (
       insert into runs
-        (id, dag_id, dag_version, partition, state, version, datasets, idempotency_key, created_at, admitted_at)
+        (id, dag_id, dag_version, partition, state, version, datasets, idempotency_key, created_at, admitted_at,
+          submitted_by)
       select $1, dag_id, version, $4, 'queued', 1, $5::jsonb, $6, now(),
-        case when $7::boolean and max_active_runs is null then now() end
+        case when $7::boolean and max_active_runs is null then now() end, $8
       from dag_version
       on conflict do nothing
       returning *
@@ -95,7 +96,7 @@ async function insertOrFind(
   run: NewRun,
   { isAdmitted }: SubmissionGate,
 ): Promise<CreatedRun | null> {
-  const { id, dagId, dagVersion, datasets, idempotencyKey } = run
+  const { id, dagId, dagVersion, datasets, idempotencyKey, submittedBy = null } = run
   const [inserted] = await call(insertRun, [
     id,
     dagId,
@@ -104,6 +105,7 @@ async function insertOrFind(
     storableJson(datasets),
     idempotencyKey,
     isAdmitted,
+    submittedBy === null ? null : storableText(submittedBy),
   ])
   if (inserted !== undefined) return toCreated(inserted, true)
   const [taken] = await call(findTaken, [id, idempotencyKey])

@@ -13,7 +13,7 @@ import { runHeadColumns, toRunHead, type RunHeadRow } from './run-head.ts'
 const runWithTasks: Statement = {
   name: 'find_run',
   text: `
-    select ${runHeadColumns}, d.name as dag_name,
+    select ${runHeadColumns}, d.name as dag_name, r.submitted_by,
       r.state <> 'queued' or r.admitted_at is not null as is_admitted,
       (
         select coalesce(json_agg(${taskArray} order by t.ordinal), '[]')
@@ -26,6 +26,7 @@ const runWithTasks: Statement = {
 interface RunRow extends RunHeadRow {
   readonly dag_name: string
   readonly is_admitted: boolean
+  readonly submitted_by: string | null
   readonly tasks: readonly TaskRow[]
 }
 
@@ -48,6 +49,7 @@ export async function findRun(database: Database, plans: PlanCache, id: string):
     dagName: row.dag_name,
     head,
     isAdmitted: row.is_admitted,
+    submittedBy: row.submitted_by,
     plan,
     tasks: row.tasks.map(toTask),
   }

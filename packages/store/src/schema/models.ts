@@ -59,7 +59,7 @@ export const modelVersions = pgTable(
     deployment: jsonb('deployment').$type<JsonObject>().notNull(),
     createdAt: instant('created_at').notNull(),
     archivedAt: instant('archived_at'),
-    /** Null: a deploying run. */
+    /** Who submitted the run that registered it: a trigger looks it up. Null: the run does not say. */
     createdBy: text('created_by'),
   },
   (table) => [
@@ -71,6 +71,10 @@ export const modelVersions = pgTable(
       .on(table.name, table.alias)
       .where(sql`${table.alias} is not null`),
     index('model_versions_list_by_name').on(table.name, table.id),
+    // For retention: archived versions, those first that were archived first.
+    index('model_versions_archived')
+      .on(table.archivedAt, table.id)
+      .where(sql`${table.archivedAt} is not null`),
     check('model_versions_version', sql`${table.version} >= 1 and ${table.attempt} >= 1`),
   ],
 )
@@ -131,7 +135,7 @@ export const modelChanges = pgTable(
     previousVersion: integer('previous_version'),
     /** Traffic as it was set. */
     traffic: jsonb('traffic').$type<ModelChange['traffic']>(),
-    /** Null: a deploying run. */
+    /** Null: a deploying run of which nobody knows who submitted it. */
     actor: text('actor'),
     at: instant('at').notNull(),
   },

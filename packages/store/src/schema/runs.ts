@@ -27,6 +27,8 @@ export const runs = pgTable(
     version: integer('version').notNull(),
     datasets: jsonb('datasets').$type<Readonly<Record<string, JsonValue>>>().notNull(),
     idempotencyKey: text('idempotency_key'),
+    /** Who asked for it; null: accepted by a version that did not write it down. */
+    submittedBy: text('submitted_by'),
     createdAt: instant('created_at').notNull(),
     /** When a limit of active runs let it through. Means something while it is queued: what was taken up is active anyway. */
     admittedAt: instant('admitted_at'),

@@ -18,7 +18,11 @@ export async function fillModels(sql: RunSql): Promise<void> {
       case when n % 4 = 0 then 'champion' when n % 4 = 1 then 'blue' end, 2, now()
     from generate_series(1, 100000) n`)
   await sql(`update models set revision = 100000`)
+  // One version of each model lies archived, which nothing names.
+  await sql(`delete from model_aliases where version = 9`)
+  await sql(`update model_versions set archived_at = now() - id * interval '1 second' where version = 9`)
   await sql('vacuum analyze models')
+  await sql('vacuum analyze model_versions')
   await sql('analyze model_aliases, model_traffic, model_changes')
 }
 
@@ -148,6 +152,32 @@ export const modelCases: Record<keyof ModelRegistry, string | readonly Case[]> =
       what: 'one',
       run: (store) => store.archiveModelVersion({ name: 'model-5', version: 7, isArchived: true, actor }),
       sorts: aliases,
+    },
+  ],
+  deleteModelVersion: [
+    {
+      what: 'an archived one, of a model with a long history',
+      run: (store) => store.deleteModelVersion({ name, version: 9, actor }),
+      sorts: 'the aliases of a version; the DAG versions of open runs, and those of them that are named',
+      // 5,400 open runs of 3,000 DAG versions, each of which is looked through once.
+      pages: 15_000,
+    },
+  ],
+  listArchivedModelVersions: [
+    {
+      what: 'the first page',
+      run: (store) => store.listArchivedModelVersions({ archivedBefore: Date.now(), after: null, limit: 20 }),
+      index: 'model_versions_archived',
+    },
+    {
+      what: 'a later page',
+      run: (store) =>
+        store.listArchivedModelVersions({
+          archivedBefore: Date.now(),
+          after: { archivedAt: Date.now() - 3_600_000, id: 10 },
+          limit: 20,
+        }),
+      index: 'model_versions_archived',
     },
   ],
 }

@@ -59,6 +59,7 @@ export const retentionCases: Record<keyof RetentionStore, readonly Case[]> = {
             artifacts: 0,
             taskResults: 0,
             auditEntries: 0,
+            modelVersions: 0,
             files: 0,
             filesFailed: 0,
           },
@@ -145,7 +146,8 @@ export const retentionCases: Record<keyof RetentionStore, readonly Case[]> = {
   countExpired: [
     {
       what: 'all that is old',
-      run: (store) => store.countExpired({ runs: all, logs: all, artifacts: all, audit: all }),
+      run: (store) =>
+        store.countExpired({ runs: all, logs: all, artifacts: all, audit: all, modelVersions: all }),
       sorts: 'who asks for a preview waits for it',
       scans: {
         runs: 'nearly all of them are old',

@@ -1,3 +1,4 @@
+import { hasNone } from '../canvas/call.ts'
 import type { TaskObject, TaskValue } from '../message/task-value.ts'
 import { dictOf, type SignatureLike } from '../worker/plain/task-context.ts'
 import type { SignatureOptions } from '../canvas/signature-dict.ts'
@@ -64,6 +65,7 @@ const names = {
 
 /** The options under Celery's names. */
 export function signatureOptionsOf(options: CallOptions): SignatureOptions {
+  if (hasNone(options)) return {}
   const named: Record<string, TaskValue> = { ...options.options }
   for (const [name, wireName] of Object.entries(names)) {
     const value = options[name as keyof typeof names]

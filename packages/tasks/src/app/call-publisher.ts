@@ -118,7 +118,10 @@ export class CallPublisher {
     let waiting = steps.map((step) => this.#options.messageOf(step, now))
     const delayed = waiting.filter(({ exchange }) => exchange === this.#delayExchange)
     if (delayed.length > 0) await Promise.all(delayed.map((message) => this.#prepareDelay(message)))
-    await this.#storePending(steps.filter((_, index) => waiting[index]?.headers?.['ignore_result'] !== true))
+    if (this.#options.tracksPending)
+      await this.#storePending(
+        steps.filter((_, index) => waiting[index]?.headers?.['ignore_result'] !== true),
+      )
     for (let tries = 0; ; tries++) {
       const outcomes = await broker.publish(waiting)
       if (isProven()) return
@@ -136,8 +139,8 @@ export class CallPublisher {
 
   /** Before it is sent: afterwards a worker may have told more already. */
   async #storePending(steps: readonly PublishStep[]): Promise<void> {
-    const { backend, tracksPending } = this.#options
-    if (!tracksPending || steps.length === 0) return
+    const { backend } = this.#options
+    if (steps.length === 0) return
     await backend.store(
       steps.map(({ call: { id, replyTo, group, parentId } }) => ({
         replyTo,

@@ -2,7 +2,8 @@ import { buildTopology, createAmqpBroker } from '@celeriac/broker'
 import { AppError, type Broker, type Clock } from '@celeriac/core'
 import { newId, silentLogger, systemClock, type Logger } from '@celeriac/runtime'
 import { hostname } from 'node:os'
-import { planApply } from '../canvas/plan.ts'
+import { checkedNode } from '../canvas/node.ts'
+import { planApply, planNode } from '../canvas/plan.ts'
 import { signature, Signature, signatureFromDict } from '../canvas/signature.ts'
 import type { SignatureOptions } from '../canvas/signature-dict.ts'
 import { ControlClient } from '../control/control-client.ts'
@@ -248,7 +249,9 @@ export class Celeriac {
     call: Signature<never, unknown> | SignatureLike,
     options: SignatureOptions,
   ): ReturnType<typeof planApply> {
-    return planApply(dictOf(call), { options }, { newId, replyTo: this.#backend.replyTo, current: null })
+    const context = { newId, replyTo: this.#backend.replyTo, current: null }
+    if (call instanceof Signature) return planNode(checkedNode(call.node), { options }, context)
+    return planApply(dictOf(call), { options }, context)
   }
 
   #resultOf(tuple: ResultTuple | null): AnyResult {

@@ -1,14 +1,14 @@
 import type { Instant, OutgoingMessage } from '@celeriac/core'
 import type { PublishStep } from '../canvas/canvas-step.ts'
-import { without } from '../canvas/call.ts'
+import { hasNone, without } from '../canvas/call.ts'
 import type { SignatureOptions } from '../canvas/signature-dict.ts'
 import type { MessageCodec } from '../message/message-codec.ts'
 import type { TaskValue } from '../message/task-value.ts'
-import { outgoingCall } from '../worker/plain/outgoing-call.ts'
+import { outgoingCall, type UnsaidOfCall } from '../worker/plain/outgoing-call.ts'
 import type { CeleriacOptions, TaskQueue } from './app-options.ts'
 import type { DeclaredTasks } from './declared-tasks.ts'
 import { compileRoutes } from './routes.ts'
-import type { TaskDeclarationOptions } from './task-declaration.ts'
+import type { TaskDeclaration, TaskDeclarationOptions } from './task-declaration.ts'
 
 export interface OutgoingMessagesOptions {
   readonly app: CeleriacOptions
@@ -37,19 +37,38 @@ export function outgoingMessages(
     queueOf: () => defaultQueue,
     ...(app.serializer === undefined ? {} : { serializer: app.serializer }),
   }
-  return ({ kind, call, delivery }, now) => {
+  /** What holds for the calls of a task that say nothing themselves, where no route looks at their arguments. */
+  const settled = new WeakMap<TaskDeclaration, Settled>()
+  const settledOf = (task: TaskDeclaration, step: PublishStep): Settled => {
+    let known = settled.get(task)
+    if (known === undefined) settled.set(task, (known = settle(step)))
+    return known
+  }
+  const isSettled = app.routes === undefined
+  const settle = ({ call, delivery }: PublishStep): Settled => {
     const declared = { ...app.taskDefaults, ...tasks.find(call.task)?.declared }
     const routed = { ...ofDeclaration(declared), ...without(delivery) }
     const route = isPlaced(routed) ? withoutPlace(routeOf(call)) : routeOf(call)
     const compression = app.compression === undefined ? {} : { compression: app.compression }
     const merged: SignatureOptions = { queue: null, ...compression, ...route, ...routed }
     const placed = throughExchange(isPlaced(merged) ? merged : { ...merged, queue: defaultQueue }, queues)
-    const unsaid = {
+    const unsaid: UnsaidOfCall = {
       ...(declared.ignoreResult === undefined ? {} : { ignoreResult: declared.ignoreResult }),
       ...(declared.sensitive === true ? hiddenArguments : {}),
     }
-    return outgoingCall({ kind, call, delivery: placed }, settings, now, unsaid)
+    return { delivery: placed, unsaid }
   }
+  return (step, now) => {
+    const task = isSettled && hasNone(step.delivery) ? tasks.find(step.call.task) : null
+    const { delivery, unsaid } = task === null ? settle(step) : settledOf(task, step)
+    return outgoingCall({ kind: 'publish', call: step.call, delivery }, settings, now, unsaid)
+  }
+}
+
+/** What a call, its task, its route and the application say together. */
+interface Settled {
+  readonly delivery: SignatureOptions
+  readonly unsaid: UnsaidOfCall
 }
 
 const declaredNames = ['queue', 'priority', 'serializer', 'compression', 'expires'] as const

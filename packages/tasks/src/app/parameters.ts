@@ -3,6 +3,7 @@
  * may be Python and reads the error there.
  */
 import { z } from 'zod'
+import { hasNone } from '../canvas/call.ts'
 import type { TaskObject, TaskValue } from '../message/task-value.ts'
 
 /**
@@ -79,6 +80,8 @@ export function bindArguments(
   kwargs: TaskObject,
 ): BoundArguments {
   const { named, takesMoreArgs, takesMoreKwargs, isTuple } = parameters
+  const isFit = args.length === named.length || (takesMoreArgs && args.length > named.length)
+  if (isTuple && isFit && hasNone(kwargs)) return args
   const call = `${task.slice(task.lastIndexOf('.') + 1)}()`
   const values = new Map<string, TaskValue>()
   for (const [index, parameter] of named.entries())

@@ -47,6 +47,9 @@ export function afterSuccess(
   context: CanvasContext,
 ): readonly CanvasStep[] {
   const { call } = ended
+  const result = { state: 'SUCCESS', result: value, traceback: null } as const
+  if (!call.callbacks?.length && !call.chain?.length)
+    return [...stored(ended, result, []), ...returnedPart(call, 'SUCCESS', value)]
   const draft = new PlanDraft({ ...context, current: currentTask(ended) })
   const options = { parent_id: call.id, root_id: call.rootId, priority: ended.priority }
   const called = { args: [value], kwargs: {}, options }
@@ -63,11 +66,7 @@ export function afterSuccess(
     const chain = call.chain?.slice(0, -1) ?? []
     applyNode(nodeFromDict(next), { ...called, options: { ...options, chain } }, draft)
   }
-  return [
-    ...draft.steps,
-    ...stored(ended, { state: 'SUCCESS', result: value, traceback: null }, draft.children),
-    ...returnedPart(call, 'SUCCESS', value),
-  ]
+  return [...draft.steps, ...stored(ended, result, draft.children), ...returnedPart(call, 'SUCCESS', value)]
 }
 
 /**

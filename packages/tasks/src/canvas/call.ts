@@ -19,6 +19,7 @@ export const emptyCall: Call = { args: [], kwargs: {}, options: {} }
  * of the call is no wish.
  */
 export function mergedOptions(own: SignatureOptions, called: SignatureOptions): SignatureOptions {
+  if (hasNone(called)) return own
   const kept = new Set(['group_id', 'stamped_headers', ...(own.stamped_headers ?? [])])
   const merged: Record<string, TaskValue> = { ...own }
   for (const [name, value] of Object.entries(called)) {
@@ -27,6 +28,12 @@ export function mergedOptions(own: SignatureOptions, called: SignatureOptions): 
     merged[name] = value
   }
   return merged
+}
+
+/** Whether an object has no entries. */
+export function hasNone(entries: object): boolean {
+  for (const _ in entries) return false
+  return true
 }
 
 export const hasOption = (options: SignatureOptions, name: string): boolean =>
@@ -42,6 +49,7 @@ export function without(options: SignatureOptions, ...names: readonly string[]):
 }
 
 export function withCall<N extends TaskNode | ChordNode>(node: N, call: Call): N {
+  if (call.args.length === 0 && hasNone(call.kwargs) && hasNone(call.options)) return node
   const options = mergedOptions(node.options, call.options)
   if (node.immutable) return { ...node, options }
   return {

@@ -133,6 +133,23 @@ export function nodeFromDict(dict: TaskValue, path = '', depth = 0): Node {
   }
 }
 
+/**
+ * A node of this process, as it would come out of its dict: what a program gives may be of other types than the compiler was
+ * told.
+ *
+ * @throws AppError TASK_CANVAS_INVALID
+ */
+export function checkedNode(node: Node): Node {
+  const isPlainTask =
+    node.kind === 'task' &&
+    typeof node.task === 'string' &&
+    node.task !== '' &&
+    Array.isArray(node.args) &&
+    isTaskObject(node.kwargs) &&
+    isTaskObject(node.options)
+  return isPlainTask ? node : nodeFromDict(nodeToDict(node))
+}
+
 function headerFromDict(
   header: TaskValue | undefined,
   path: string,

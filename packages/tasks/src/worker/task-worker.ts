@@ -103,6 +103,9 @@ class Worker implements TaskWorker {
           metrics,
         }),
     )
+    registry.onExpose(() => {
+      for (const queue of this.#queues) queue.report()
+    })
     this.#predict =
       options.predict === undefined
         ? null

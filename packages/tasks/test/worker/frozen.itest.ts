@@ -5,7 +5,7 @@ import { useTestRabbit, type TestRabbit } from '@celeriac/testkit'
 import { fork } from 'node:child_process'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { typescript } from './plain/typescript-children.ts'
+import { typescript, untilReady } from './plain/typescript-children.ts'
 import { anAttempt } from './setup.ts'
 
 let rabbit: TestRabbit
@@ -27,7 +27,8 @@ test('a worker that sleeps while its connection ends starts nothing of what was 
   onTestFinished(() => void child.kill('SIGKILL'))
   const said: unknown[] = []
   child.on('message', (message) => said.push(message))
-  await expect.poll(() => said).toEqual(['ready'])
+  await untilReady(child)
+  expect(said).toEqual(['ready'])
   const depth = async (): Promise<unknown> => (await broker.depths([queue]))[0]
 
   child.kill('SIGSTOP')

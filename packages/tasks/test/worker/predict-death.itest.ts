@@ -1,11 +1,13 @@
 import { createAmqpBroker } from '@celeriac/broker'
-import { encodeTaskMessage, predictTaskName } from '@celeriac/contracts'
+import { encodeTaskMessage, predictTaskName, type TaskMessage } from '@celeriac/contracts'
+import type { JsonValue, OutgoingMessage } from '@celeriac/core'
 import { silentLogger } from '@celeriac/runtime'
 import { useTestRabbit, type TestRabbit } from '@celeriac/testkit'
 import { fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { typescript } from './plain/typescript-children.ts'
+import { typescript, untilReady } from './plain/typescript-children.ts'
 
 let rabbit: TestRabbit
 beforeAll(async () => {
@@ -26,15 +28,16 @@ function startProcess(settings: Readonly<Record<string, string>> = {}) {
   onTestFinished(() => void child.kill('SIGKILL'))
   const said: unknown[] = []
   child.on('message', (message) => said.push(message))
-  return { child, said }
+  return { child, said, isReady: untilReady(child) }
 }
 
-test('a worker that is killed in mid-request costs its callers nothing: another one answers', async () => {
+/** A client that calls without a middleman, and hears the answers. */
+async function aClient() {
   const { topology, url } = rabbit
   const broker = createAmqpBroker({ url, topology, name: 'test', logger: silentLogger() })
   await broker.start()
   onTestFinished(() => broker.stop())
-  const replyTo = `${topology.prefix}answers`
+  const replyTo = `${topology.prefix}answers.${randomUUID()}`
   await broker.declarePrivateQueue({ name: replyTo, bindings: [] })
   const answers = new Map<string, unknown>()
   await broker.consume({
@@ -44,35 +47,42 @@ test('a worker that is killed in mid-request costs its callers nothing: another 
     onDelivery: ({ correlationId = '', body }) =>
       answers.set(correlationId, JSON.parse(Buffer.from(body).toString())),
   })
-  const [held, free] = [startProcess({ WORKER_HOLDS: 'yes' }), startProcess()]
-  await expect.poll(() => [held.said, free.said]).toEqual([['ready'], ['ready']])
-
   const queue = topology.executorQueue('predict')
-  const ids = Array.from({ length: 40 }, (_, number) => `call-${number}`)
-  const calls = ids.map((id, number) =>
+  const call = (id: string, rows: JsonValue, deadline: Partial<TaskMessage> = {}): OutgoingMessage =>
     encodeTaskMessage(
       {
         id,
         task: predictTaskName,
         args: [],
-        kwargs: { model_uri: 'file:///m/0', rows: [[number]], columns: null },
+        kwargs: { model_uri: 'file:///m/0', rows, columns: null },
         rootId: id,
         parentId: null,
         replyTo,
         retries: 0,
         timelimit: [null, null],
         eta: null,
-        expires: new Date(Date.now() + 60_000).toISOString(),
+        expires: null,
         origin: 'test',
-        expirationMs: 60_000,
+        ...deadline,
       },
       queue,
-    ),
-  )
+    )
+  return { broker, queue, answers, call }
+}
+
+test('a worker that is killed in mid-request costs its callers nothing: another one answers', async () => {
+  const { broker, answers, call } = await aClient()
+  const [held, free] = [startProcess({ WORKER_HOLDS: 'yes' }), startProcess()]
+  await Promise.all([held.isReady, free.isReady])
+  expect([held.said, free.said]).toEqual([['ready'], ['ready']])
+
+  const ids = Array.from({ length: 40 }, (_, number) => `call-${number}`)
+  const deadline = { expires: new Date(Date.now() + 60_000).toISOString(), expirationMs: 60_000 }
+  const calls = ids.map((id, number) => call(id, [[number]], deadline))
   expect(new Set(await broker.publish(calls))).toEqual(new Set(['confirmed']))
   // It holds as many as its prefetch count lets it; the other one has answered all the rest.
   await expect.poll(() => answers.size).toBe(36)
-  expect(held.said.filter((word) => word === 'taken')).toHaveLength(4)
+  await expect.poll(() => held.said.filter((word) => word === 'taken')).toHaveLength(4)
   held.child.kill('SIGKILL')
   await expect.poll(() => answers.size).toBe(40)
   for (const [number, id] of ids.entries())
@@ -80,4 +90,23 @@ test('a worker that is killed in mid-request costs its callers nothing: another 
       status: 'SUCCESS',
       result: { predictions: [{ predict_result: number }] },
     })
+})
+
+test('rows that end every worker which scores them end three, and are answered by the next; what comes after is scored', async () => {
+  const { broker, queue, answers, call } = await aClient()
+  const workers = [startProcess(), startProcess(), startProcess(), startProcess()]
+  await Promise.all(workers.map(({ isReady }) => isReady))
+  // In time for longer than any machine takes: nothing but the count ends it.
+  const deadline = { expires: new Date(Date.now() + 500_000).toISOString() }
+  expect(await broker.publish([call('deadly', [['crash']], deadline)])).toEqual(['confirmed'])
+  await expect.poll(() => [...answers.keys()]).toEqual(['deadly'])
+  expect(answers.get('deadly')).toMatchObject({
+    status: 'FAILURE',
+    result: { code: 'TASK_PROCESS_DIED', details: { workers: 3 } },
+  })
+  expect(await broker.publish([call('beside', [[7]], deadline)])).toEqual(['confirmed'])
+  await expect.poll(() => answers.get('beside')).toMatchObject({ status: 'SUCCESS' })
+  expect(workers.filter(({ child }) => child.signalCode === 'SIGKILL')).toHaveLength(3)
+  expect(workers.map(({ said }) => said.filter((word) => word === 'taken').length)).toEqual([1, 1, 1, 1])
+  await expect.poll(() => broker.depths([queue])).toMatchObject([{ messages: 0 }])
 })

@@ -1,4 +1,7 @@
-/** A predict worker that is a process of its own. It tells its parent of every call; with WORKER_HOLDS, it never answers. */
+/**
+ * A predict worker that is a process of its own. It tells its parent of every call; with WORKER_HOLDS, it never answers;
+ * rows that say `crash` end the process.
+ */
 import process from 'node:process'
 import { buildTopology, createAmqpBroker } from '@celeriac/broker'
 import { silentLogger } from '@celeriac/runtime'
@@ -15,6 +18,7 @@ const runtime: PredictRuntime = {
   stop: () => Promise.resolve(),
   predict: ({ rows }) => {
     process.send?.('taken')
+    if (rows.some((row) => Object.values(row)[0] === 'crash')) process.kill(process.pid, 'SIGKILL')
     if (WORKER_HOLDS !== undefined) return new Promise(() => {})
     return Promise.resolve({
       predictions: rows.map((row) => ({ predict_result: Object.values(row)[0] as number })),

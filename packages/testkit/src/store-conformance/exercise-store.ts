@@ -10,6 +10,7 @@ import { exerciseFencing } from './fencing.ts'
 import { exerciseHistory } from './history.ts'
 import { exerciseIris } from './iris.ts'
 import { exerciseLists } from './lists.ts'
+import { exerciseModelDeletion } from './model-deletion.ts'
 import { exerciseModels } from './models.ts'
 import { exerciseOpenWork } from './open-work.ts'
 import { exerciseRetention } from './retention.ts'
@@ -42,6 +43,7 @@ export function exerciseStore(name: string, makeStore: MakeStore): void {
     describe('fencing', () => exerciseFencing(use))
     describe('attempts and model versions', () => exerciseHistory(use))
     describe('model registry', () => exerciseModels(use))
+    describe('deleted model versions', () => exerciseModelDeletion(use))
     describe('data sets', () => exerciseDatasets(use))
     describe('lists', () => exerciseLists(use))
     describe('counts of open work', () => exerciseOpenWork(use))

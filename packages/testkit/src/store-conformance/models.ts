@@ -1,36 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { JsonObject, ModelChange, Store } from '@celeriac/core'
-import { aBatch, aRun, type StoreUnderTest } from './store-fixture.ts'
+import type { ModelChange } from '@celeriac/core'
+import { aModel, changesOf, deploy } from './model-fixture.ts'
+import type { StoreUnderTest } from './store-fixture.ts'
 
 const actor = 'Ada'
 const archived = { code: 'CONFLICT_MODEL_ARCHIVED' }
 const unknown = { code: 'NOT_FOUND_MODEL' }
-
-/** A model of so many versions, each deployed by a run. */
-async function aModel(store: Store, versions: number, over: JsonObject = {}): Promise<string> {
-  const name = `模型-${randomUUID()}`
-  await deploy(
-    store,
-    Array.from({ length: versions }, () => ({ name, model_uri: 'file:///m', ...over })),
-  )
-  return name
-}
-
-async function deploy(store: Store, deployments: readonly JsonObject[]): Promise<void> {
-  const { head, fence } = await aRun(store)
-  for (const [index, deployment] of deployments.entries())
-    await store.commitBatch(
-      aBatch({
-        fences: [fence],
-        deployments: [{ runId: head.id, ordinal: 0, attempt: index + 1, deployment }],
-      }),
-    )
-}
-
-async function changesOf(store: Store, name: string): Promise<readonly ModelChange[]> {
-  return (await store.listModelChanges({ name, limit: 100 })).items
-}
 
 const short = ({ kind, version, alias, previousVersion }: ModelChange) => [
   kind,

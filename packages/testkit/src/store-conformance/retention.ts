@@ -11,6 +11,7 @@ const nothing: RetentionCounts = {
   artifacts: 0,
   taskResults: 0,
   auditEntries: 0,
+  modelVersions: 0,
   files: 0,
   filesFailed: 0,
 }
@@ -128,6 +129,26 @@ export function exerciseRetention(use: () => StoreUnderTest): void {
     )
   })
 
+  test('a deleted version gives its run back to retention; the artifacts when no other version came from it', async () => {
+    const { store } = use()
+    const run = await aFinishedRun(1)
+    const other = randomUUID()
+    const { name } = await deploy(run)
+    const second = { runId: run.head.id, ordinal: 1, attempt: 1, deployment: { name: other } }
+    await store.commitBatch(aBatch({ fences: [await fenceOf(run)], deployments: [second] }))
+    await store.retireFiles({ kind: 'artifacts', finishedBefore: at(10), limit: 10 })
+    const remove = async (model: string): Promise<unknown> => {
+      await store.archiveModelVersion({ name: model, version: 1, isArchived: true, actor: null })
+      return store.deleteModelVersion({ name: model, version: 1, actor: null })
+    }
+    await remove(name)
+    expect(await removals()).toEqual([])
+    expect(await retireAll(10)).toEqual([0])
+    await remove(other)
+    expect(await removals()).toEqual([{ runId: run.head.id, kind: 'artifacts' }])
+    expect(await retireAll(10)).toEqual([1])
+  })
+
   test('a run from which a version of a model came stays, with all that hangs on it, archived or not', async () => {
     const { store } = use()
     const [deployed, plain] = [await aFinishedRun(1), await aFinishedRun(2)]
@@ -200,7 +221,7 @@ export function exerciseRetention(use: () => StoreUnderTest): void {
     const { store } = use()
     const [first, second, third] = [await aFinishedRun(1, 4), await aFinishedRun(2), await aFinishedRun(3)]
     await deploy(first)
-    const limits = { runs: at(3), logs: at(5), artifacts: null, audit: null }
+    const limits = { runs: at(3), logs: at(5), artifacts: null, audit: null, modelVersions: null }
     expect(await store.countExpired(limits)).toMatchObject({
       runs: 1,
       operatorTasks: 3,
@@ -221,7 +242,9 @@ export function exerciseRetention(use: () => StoreUnderTest): void {
       second.head.id,
       third.head.id,
     ])
-    expect(await store.countExpired({ runs: null, logs: null, artifacts: null, audit: null })).toMatchObject({
+    expect(
+      await store.countExpired({ runs: null, logs: null, artifacts: null, audit: null, modelVersions: null }),
+    ).toMatchObject({
       runs: 0,
       operatorTasks: 0,
       runsKeptForModels: 0,
@@ -230,6 +253,45 @@ export function exerciseRetention(use: () => StoreUnderTest): void {
     await retireAll(3)
     expect(await store.countExpired(limits)).toMatchObject({ runs: 0, logs: 2, fileRemovals: 1 })
     await use().sql(`delete from model_versions where run_id = '${first.head.id}'`)
+  })
+
+  test('archived versions are listed in the order in which they were archived, and counted', async () => {
+    const { store, sql } = use()
+    const run = await aFinishedRun(1)
+    const name = randomUUID()
+    for (const attempt of [1, 2, 3, 4]) {
+      const deployment = { runId: run.head.id, ordinal: 0, attempt, deployment: { name } }
+      await store.commitBatch(aBatch({ fences: [await fenceOf(run)], deployments: [deployment] }))
+    }
+    for (const [version, day] of [
+      [1, 3],
+      [2, 2],
+      [3, 9],
+    ] as const) {
+      await store.archiveModelVersion({ name, version, isArchived: true, actor: null })
+      await sql(
+        `update model_versions set archived_at = to_timestamp(${at(day) / 1_000}) where name = '${name}' and version = ${version}`,
+      )
+    }
+    const page = { archivedBefore: at(5), limit: 1 }
+    const [first, ...more] = await store.listArchivedModelVersions({ ...page, after: null })
+    expect([first, more]).toEqual([
+      { name, version: 2, cursor: { archivedAt: at(2), id: expect.any(Number) } },
+      [],
+    ])
+    const after = first?.cursor ?? null
+    expect(await store.listArchivedModelVersions({ ...page, limit: 9, after })).toMatchObject([
+      { name, version: 1 },
+    ])
+    const limits = { runs: null, logs: null, artifacts: null, audit: null, modelVersions: at(5) }
+    expect(await store.countExpired(limits)).toMatchObject({ modelVersions: 2 })
+    expect(await store.countExpired({ ...limits, modelVersions: null })).toMatchObject({ modelVersions: 0 })
+    const remove = (version: number) =>
+      store.deleteModelVersion({ name, version, actor: null, archivedBefore: at(5) })
+    const notArchived = { code: 'CONFLICT_MODEL_NOT_ARCHIVED' }
+    for (const version of [3, 4]) await expect(remove(version)).rejects.toMatchObject(notArchived)
+    expect(await remove(1)).toMatchObject({ version: 1 })
+    await sql(`delete from model_versions where name = '${name}'`)
   })
 
   test('expired results of plain tasks go, batch by batch', async () => {
@@ -259,7 +321,7 @@ export function exerciseRetention(use: () => StoreUnderTest): void {
       sql(
         `select (at::date - date '2001-01-01') as day from audit_log where actor_name = '${tag}' order by at`,
       )
-    const limits = { runs: null, logs: null, artifacts: null, audit: at(4) }
+    const limits = { runs: null, logs: null, artifacts: null, audit: at(4), modelVersions: null }
     expect(await store.countExpired(limits)).toMatchObject({ auditEntries: 3 })
     expect(await store.countExpired({ ...limits, audit: null })).toMatchObject({ auditEntries: 0 })
     expect(await store.deleteOldAudit({ madeBefore: at(4), limit: 2 })).toBe(2)

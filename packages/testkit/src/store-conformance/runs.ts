@@ -46,9 +46,18 @@ export function exerciseRuns(use: () => StoreUnderTest): void {
     expect(Number.isInteger(head.createdAt)).toBe(true)
     const found = await store.findRun(run.id)
     expect(found?.head).toEqual(head)
+    expect(found?.submittedBy).toBeNull()
     expect(found?.plan).toEqual(chainPlan(3))
     expect(found?.tasks).toEqual([newOperatorTask(0), newOperatorTask(1), newOperatorTask(2)])
     expect(await store.findRunHead(run.id)).toEqual(head)
+  })
+
+  test('a run keeps who submitted it; a repetition by somebody else changes nothing', async () => {
+    const { store } = use()
+    const run = await aNewRun(store, { submittedBy: '阿达\u0000', idempotencyKey: randomUUID() })
+    await store.createRun(run)
+    await store.createRun({ ...run, id: randomUUID(), submittedBy: 'bob' })
+    expect(await store.findRun(run.id)).toMatchObject({ submittedBy: '阿达\ufffd' })
   })
 
   test('one operator task is found without the rest of its run', async () => {

@@ -20,7 +20,9 @@ export function exerciseFirings(use: () => StoreUnderTest): void {
       })
       expect(firing).toMatchObject({ dueAt: hourMs, state: 'started', kind: 'run', reason: null })
       expect(await store.findRunHead(firing?.id ?? '')).toMatchObject({ state: 'queued', datasets })
-      expect((await store.findRun(firing?.id ?? ''))?.tasks).toHaveLength(3)
+      const run = await store.findRun(firing?.id ?? '')
+      expect(run?.tasks).toHaveLength(3)
+      expect(run?.submittedBy).toBe(`schedule:${made.name}`)
       expect(await store.findSchedule(made.name)).toMatchObject({
         version: 1,
         lastDueAt: hourMs,

@@ -65,7 +65,11 @@ export interface RunFixture {
 
 export async function aRun(
   store: Store,
-  { length = 3, partition }: { readonly length?: number; readonly partition?: number } = {},
+  {
+    length = 3,
+    partition,
+    submittedBy = null,
+  }: { readonly length?: number; readonly partition?: number; readonly submittedBy?: string | null } = {},
 ): Promise<RunFixture> {
   const { version: dag } = await store.registerDag(aDag({ plan: chainPlan(length) }))
   const { head } = await store.createRun({
@@ -74,6 +78,7 @@ export async function aRun(
     dagVersion: dag.version,
     datasets: {},
     idempotencyKey: null,
+    submittedBy,
   })
   const { epoch } = await store.claimPartition({ partition: head.partition, owner: 'test' })
   return { dag, head, fence: { partition: head.partition, epoch } }

@@ -12,7 +12,7 @@ import type { HttpTarget } from './http-load.ts'
 import type { Row } from './sample-data.ts'
 
 export type Mode = 'amqp' | 'embedded'
-export type ModelName = 'lr' | 'gbdt' | 'gbdt-python'
+export type ModelName = 'lr' | 'gbdt' | 'gbdt-python' | 'gp'
 
 const cli = join(import.meta.dirname, '..', '..', '..', '..', 'apps', 'cli', 'bin', 'celeriac.mjs')
 const token = 'bench-token'
@@ -26,6 +26,8 @@ export interface CeleriacOptions {
   readonly python: string
   /** Options of node in our processes, such as `--cpu-prof`. */
   readonly nodeOptions: readonly string[]
+  /** With algorithms of the benchmark's own. */
+  readonly algorithmsDir?: string
 }
 
 /** A scheduler and a worker on RabbitMQ and PostgreSQL, or everything in one process. */
@@ -45,7 +47,15 @@ export class Celeriac {
     }
   }
 
-  async #start({ mode, amqpUrl, databaseUrl, dataDir, python, nodeOptions }: CeleriacOptions): Promise<void> {
+  async #start({
+    mode,
+    amqpUrl,
+    databaseUrl,
+    dataDir,
+    python,
+    nodeOptions,
+    algorithmsDir,
+  }: CeleriacOptions): Promise<void> {
     const name = `bench_${randomBytes(4).toString('hex')}`
     mkdirSync(join(dataDir, name))
     const env: Record<string, string> = {
@@ -53,6 +63,7 @@ export class Celeriac {
       CELERIAC_API_TOKEN: token,
       CELERIAC_LOG_LEVEL: 'warn',
       CELERIAC_PYTHON: python,
+      ...(algorithmsDir === undefined ? {} : { CELERIAC_ALGORITHMS_DIR: algorithmsDir }),
     }
     const start = async (command: readonly string[]): Promise<string> => {
       const port = await freePort()
@@ -90,12 +101,12 @@ export class Celeriac {
   /** Uploads the data, trains both models and deploys them. */
   async deploy(csv: string): Promise<void> {
     await this.#call('/api/v1/datasets?id=1&name=bench', csv, 'text/csv', z.unknown())
-    const submitted = await this.#call(
-      '/api/v1/runs',
-      document,
-      'application/yaml',
-      z.object({ id: z.string() }),
-    )
+    await this.run(document)
+  }
+
+  /** Runs a DAG to its end; the data is there by then. */
+  async run(dag: string): Promise<void> {
+    const submitted = await this.#call('/api/v1/runs', dag, 'application/yaml', z.object({ id: z.string() }))
     for (;;) {
       const response = await fetch(`${this.#url}/api/v1/runs/${submitted.id}`, { headers: bearer })
       const { state } = z.object({ state: z.string() }).parse(await response.json())

@@ -1,13 +1,17 @@
 /**
  * Requests at a set rate, whether or not earlier ones have been answered: what a service meets that its callers do not
- * wait for. A process of its own (`open-loop.js CONFIG.json`), on bare sockets, since it must not be the slowest part.
- * Each socket carries one request at a time; a request that finds none free and no more allowed is counted as unsent.
- * It prints one JSON line: answers and milliseconds by status, second by second.
+ * wait for. A process of its own (`open-loop.js CONFIG.json`), on bare sockets that are open before the first second,
+ * since it shares the machine with what it measures. It prints one JSON line.
+ *
+ * Request i is due at i / rate, and its time counts from then, so that a generator that is late, or a service that holds
+ * up its sockets, hides nothing. One that finds no socket free waits in line for the next; after 100 ms it is given up,
+ * and counted as unsent.
  */
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { quantile } from '../tasks/report.ts'
+import { readAnswer } from './answer-bytes.ts'
+import { TimeHistogram, type TimeFigures } from './time-histogram.ts'
 
 export interface OpenLoopConfig {
   readonly host: string
@@ -16,14 +20,15 @@ export interface OpenLoopConfig {
   readonly request: string
   readonly perSecond: number
   readonly seconds: number
-  readonly maxSockets: number
+  readonly sockets: number
 }
 
 export interface StatusFigures {
   readonly count: number
-  readonly p50: number
-  readonly p99: number
-  readonly max: number
+  /** From when the request was due. */
+  readonly due: TimeFigures
+  /** From when it was written: without what the generator itself was late. */
+  readonly written: TimeFigures
 }
 
 export interface OpenLoopReport {
@@ -36,88 +41,139 @@ export interface OpenLoopReport {
   readonly retryAfterMissing: number
 }
 
+/** Nobody waits longer for a socket. */
+const patienceMs = 100
+/** Answers that are still under way at the end are waited for so long. */
+const lastAnswersMs = 10_000
+
+interface Line {
+  readonly socket: Socket
+  isBusy: boolean
+  dueAt: number
+  writtenAt: number
+  /** Of an answer that came in pieces. */
+  received: Buffer | null
+}
+
+interface Tally {
+  count: number
+  readonly due: TimeHistogram
+  readonly written: TimeHistogram
+}
+
 const config = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as OpenLoopConfig
 const bytes = Buffer.from(config.request)
-const idle: Socket[] = []
-const taken = new Map<string, number[]>()
+/** All of them read into the same memory: it is looked at before the next one reads. */
+const reading = Buffer.allocUnsafe(65_536)
+const idle: Line[] = []
+const tallies = new Map<number, Tally>()
 const seconds: Record<string, number>[] = []
-const startedAt = performance.now()
-let [sockets, sent, unsent, open, retryAfterMissing] = [0, 0, 0, 0, 0]
+const total = Math.round(config.perSecond * config.seconds)
+/** 0 of the statuses: the connection broke. */
+const broken = 0
+let [startedAt, isOver, next, sent, unsent, open, retryAfterMissing] = [0, false, 0, 0, 0, 0, 0]
 
-function note(status: string, sentAt: number): void {
-  open -= 1
-  const now = performance.now()
-  const list = taken.get(status) ?? []
-  taken.set(status, list)
-  list.push(now - sentAt)
-  const second = Math.floor((now - startedAt) / 1_000)
-  const counts = (seconds[second] ??= {})
-  counts[status] = (counts[status] ?? 0) + 1
-}
+const dueOf = (index: number): number => startedAt + (index * 1_000) / config.perSecond
 
-function send(): void {
-  const socket = idle.pop()
-  if (socket === undefined && sockets >= config.maxSockets) {
-    unsent += 1
-    return
-  }
-  sent += 1
-  open += 1
-  ;(socket ?? newSocket()).emit('celeriac-send')
-}
-
-function newSocket(): Socket {
-  sockets += 1
-  const socket = connect({ host: config.host, port: config.port, noDelay: true })
-  let [sentAt, received, isBusy] = [0, '', false]
-  socket.setEncoding('latin1')
-  socket.on('celeriac-send', () => {
-    isBusy = true
-    sentAt = performance.now()
-    socket.write(bytes)
+function newLine(onOpen: () => void): void {
+  const socket = connect({
+    host: config.host,
+    port: config.port,
+    noDelay: true,
+    onread: {
+      buffer: reading,
+      callback: (size, chunk) => {
+        onBytes(line, Buffer.from(chunk.buffer, chunk.byteOffset, size))
+        return true
+      },
+    },
   })
-  socket.on('data', (text: string) => {
-    received += text
-    const end = received.indexOf('\r\n\r\n')
-    if (end < 0) return
-    const head = received.slice(0, end).toLowerCase()
-    const length = Number(/content-length: (\d+)/.exec(head)?.[1] ?? 0)
-    if (received.length < end + 4 + length) return
-    const status = received.slice(9, 12)
-    received = ''
-    isBusy = false
-    if (status === '503' && !head.includes('retry-after:')) retryAfterMissing += 1
-    note(status, sentAt)
-    if (head.includes('connection: close')) socket.destroy()
-    else idle.push(socket)
-  })
+  const line: Line = { socket, isBusy: false, dueAt: 0, writtenAt: 0, received: null }
+  socket.on('connect', onOpen)
   socket.on('error', () => undefined)
   socket.on('close', () => {
-    sockets -= 1
-    const place = idle.indexOf(socket)
+    const place = idle.indexOf(line)
     if (place >= 0) idle.splice(place, 1)
-    if (isBusy) note('error', sentAt)
-    isBusy = false
+    if (line.isBusy) note(line, broken)
+    if (!isOver) newLine(() => undefined)
   })
-  return socket
+  idle.push(line)
 }
 
-// In slices of 5 ms: what a late timer has missed is sent at once, as an open loop has to.
-let due = 0
-for (;;) {
-  const elapsed = (performance.now() - startedAt) / 1_000
-  for (const target = Math.min(elapsed, config.seconds) * config.perSecond; due < target; due++) send()
-  if (elapsed >= config.seconds) break
-  await sleep(5)
+function write(line: Line, now: number): void {
+  line.isBusy = true
+  line.dueAt = dueOf(next++)
+  line.writtenAt = now
+  sent++
+  open++
+  line.socket.write(bytes)
 }
-for (let waits = 0; open > 0 && waits < 200; waits++) await sleep(50)
+
+function onBytes(line: Line, chunk: Buffer): void {
+  if (!line.isBusy) return
+  const all = line.received === null ? chunk : Buffer.concat([line.received, chunk])
+  const answer = readAnswer(all)
+  if (answer === null) {
+    line.received = Buffer.from(all)
+    return
+  }
+  line.received = null
+  if (answer.status === 503 && !answer.hasRetryAfter) retryAfterMissing++
+  const now = note(line, answer.status)
+  if (answer.isLast) line.socket.destroy()
+  else if (next < total && dueOf(next) <= now) write(line, now)
+  else idle.push(line)
+}
+
+function note(line: Line, status: number): number {
+  line.isBusy = false
+  open--
+  const now = performance.now()
+  let tally = tallies.get(status)
+  if (tally === undefined) {
+    tally = { count: 0, due: new TimeHistogram(), written: new TimeHistogram() }
+    tallies.set(status, tally)
+  }
+  tally.count++
+  tally.due.add(now - line.dueAt)
+  tally.written.add(now - line.writtenAt)
+  const counts = (seconds[Math.floor((now - startedAt) / 1_000)] ??= {})
+  counts[status] = (counts[status] ?? 0) + 1
+  return now
+}
+
+/** What has become due goes out, as far as there are sockets; what has waited too long for one does not any more. */
+function sendDue(): void {
+  const now = performance.now()
+  for (; next < total && dueOf(next) < now - patienceMs; next++) unsent++
+  while (next < total && dueOf(next) <= now) {
+    const line = idle.pop()
+    if (line === undefined) return
+    write(line, now)
+  }
+}
+
+let opened = 0
+await new Promise<void>((resolve) => {
+  for (let index = 0; index < config.sockets; index++)
+    newLine(() => {
+      if (++opened === config.sockets) resolve()
+    })
+})
+startedAt = performance.now()
+while (next < total) {
+  sendDue()
+  await sleep(1)
+}
+for (const until = performance.now() + lastAnswersMs; open > 0 && performance.now() < until;) await sleep(20)
+isOver = true
 const report: OpenLoopReport = {
   sent,
   unsent,
   byStatus: Object.fromEntries(
-    [...taken].map(([status, list]) => [
-      status,
-      { count: list.length, p50: quantile(list, 0.5), p99: quantile(list, 0.99), max: quantile(list, 1) },
+    [...tallies].map(([status, { count, due, written }]) => [
+      status === broken ? 'error' : String(status),
+      { count, due: due.figures, written: written.figures },
     ]),
   ),
   seconds: Array.from(seconds, (counts) => counts ?? {}),

@@ -21,8 +21,13 @@ export class RawRpc {
     return new RawRpc(client, new PeerProcess('raw', [process.execPath, program, amqpUrl, queue, '512']))
   }
 
-  async measure(calls: number, connections: number, seconds: number): Promise<Turn> {
-    const alone = await this.#worker.during(this.#calls(calls))
+  /** Milliseconds of each call, one after the other. */
+  calls(count: number): Promise<readonly number[]> {
+    return this.#worker.during(this.#calls(count))
+  }
+
+  async measure(calls: number, connections: number, seconds: number): Promise<Omit<Turn, 'cold'>> {
+    const alone = await this.calls(calls)
     const endsAt = performance.now() + seconds * 1_000
     const loaded: number[] = []
     const startedAt = performance.now()

@@ -35,6 +35,7 @@ export interface StoredRun {
   readonly tasks: OperatorTask[]
   readonly attempts: Map<string, AttemptRecord>
   readonly idempotencyKey: string | null
+  readonly submittedBy: string | null
 }
 
 export interface Partition {
@@ -106,8 +107,8 @@ export class MemoryDatabase {
       datasets: run.datasets,
     }
     const tasks = dag.plan.operators.map(({ ordinal }) => newOperatorTask(ordinal))
-    const { idempotencyKey } = run
-    this.runs.set(run.id, { head, dag, tasks, attempts: new Map(), idempotencyKey })
+    const { idempotencyKey, submittedBy = null } = run
+    this.runs.set(run.id, { head, dag, tasks, attempts: new Map(), idempotencyKey, submittedBy })
     return { head, isNew: true, isAdmitted: true }
   }
 
@@ -127,6 +128,7 @@ export class MemoryDatabase {
       version,
       dagName: dag.name,
       isAdmitted: true,
+      submittedBy: run.submittedBy,
       head,
       plan: dag.plan,
       tasks: [...tasks],

@@ -1,4 +1,5 @@
 import { batchPredictBodySchema } from '@celeriac/contracts'
+import { nameOf } from '../../accounts/caller.ts'
 import { submitBatchPredict } from '../../training/batch-predict.ts'
 import { jsonBody } from '../body-readers.ts'
 import { defineRoute, type Route } from '../route.ts'
@@ -34,9 +35,9 @@ export const batchPredictRoutes: readonly Route[] = [
       'LIMIT_OPEN_RUNS',
     ],
     takesWork: true,
-    async handle({ params, body, headers }, deps) {
-      const idempotencyKey = idempotencyKeyOf(headers)
-      return accepted(await submitBatchPredict({ modelName: params.name, body, idempotencyKey }, deps))
+    async handle({ params, body, headers, caller }, deps) {
+      const requester = { idempotencyKey: idempotencyKeyOf(headers), submittedBy: nameOf(caller) }
+      return accepted(await submitBatchPredict({ modelName: params.name, body, ...requester }, deps))
     },
   }),
 ]

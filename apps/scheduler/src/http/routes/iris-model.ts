@@ -8,6 +8,7 @@ import {
 } from '@celeriac/contracts'
 import { isAppError } from '@celeriac/core'
 import { z } from 'zod'
+import { nameOf } from '../../accounts/caller.ts'
 import { articlesForm } from '../../iris/articles-form.ts'
 import { irisTrainingView } from '../../iris/iris-training-view.ts'
 import { irisModel, startIrisTraining } from '../../iris/iris-training.ts'
@@ -48,8 +49,9 @@ export const irisModelRoutes: readonly Route[] = [
     },
     errors: ['CONFLICT_DAG_SETTINGS', 'LIMIT_OPEN_RUNS'],
     takesWork: true,
-    async handle({ body }, deps) {
-      return answerOf(201, { train_task_id: await startIrisTraining(body.cluster_number, deps) }, deps)
+    async handle({ body, caller }, deps) {
+      const training = { clusters: body.cluster_number, submittedBy: nameOf(caller) }
+      return answerOf(201, { train_task_id: await startIrisTraining(training, deps) }, deps)
     },
   }),
   defineRoute({
@@ -87,7 +89,7 @@ export const irisModelRoutes: readonly Route[] = [
     },
     errors: ['VALIDATION_ROW_INVALID', 'CONFLICT_MODEL_ARCHIVED', 'PREDICT_DEADLINE', 'PREDICT_SHED'],
     isDirect: true,
-    overload: (_params, { predictions }) => predictions?.overload(irisModel) ?? null,
+    overload: (_given, { predictions }) => predictions?.overload(irisModel) ?? null,
     refuse: ({ headers }, { predictions }) => predictions?.refuse(irisModel, timeoutSOf(headers) * 1_000),
     async handle({ body, headers, signal }, deps) {
       const startedAt = deps.clock.now()

@@ -52,6 +52,15 @@ export const mlflowRoutes: readonly Route[] = [
     body: invocationBody,
     answers,
     errors: [...errors],
+    isDirect: true,
+    overload: ({ query }, deps) => {
+      const name = query['model'] ?? deps.invocationsModel?.name
+      return typeof name === 'string' ? (deps.predictions?.overload(name) ?? null) : null
+    },
+    refuse: ({ query: { model: name }, headers }, { predictions, invocationsModel }) => {
+      const asked = name ?? invocationsModel?.name
+      if (asked !== undefined) predictions?.refuse(asked, timeoutSOf(headers) * 1_000)
+    },
     handle({ query: { model: name, version, alias }, body, headers, request }, deps) {
       const address = name === undefined ? deps.invocationsModel : { name, ...named({ version, alias }) }
       if (address === undefined)

@@ -13,7 +13,7 @@ import {
   setAliasBodySchema,
   type WantedShare,
 } from '@celeriac/contracts'
-import { actorOf, type Caller } from '../../accounts/caller.ts'
+import { nameOf } from '../../accounts/caller.ts'
 import type { ApiDeps } from '../api-deps.ts'
 import { jsonBody } from '../body-readers.ts'
 import { defineRoute, type Route } from '../route.ts'
@@ -144,9 +144,28 @@ export const modelChangeRoutes: readonly Route[] = [
       },
     }),
   ),
+  defineRoute({
+    method: 'delete',
+    path: '/api/v1/models/{name}/versions/{version}',
+    operationId: 'deleteModelVersion',
+    tag: 'models',
+    summary: 'Deletes an archived version for good; its number is not given again.',
+    description: [
+      'Refused while an alias or traffic names it, a rollback would make it champion again, or an open run made it or',
+      'scores with it. Its files go with the artifacts of the run that it came from, by the rules of retention.',
+    ].join('\n'),
+    access: 'admin',
+    audit: { action: 'model.delete', target: versionTarget },
+    params: modelVersionParams,
+    answers: { 200: { description: 'The version as it was', schema: modelSchema } },
+    errors: ['NOT_FOUND_MODEL', 'CONFLICT_MODEL_NOT_ARCHIVED', 'CONFLICT_MODEL_IN_USE'],
+    async handle({ params, caller }, deps) {
+      const model = await deps.store.deleteModelVersion({ ...params, actor: nameOf(caller) })
+      deps.modelChanged?.(model.name)
+      return { status: 200, body: modelView(model) }
+    },
+  }),
 ]
-
-const nameOf = (caller: Caller | null): string => actorOf(caller).name
 
 /** Tells who serves the model that it has changed, once it has. */
 async function changed({ modelChanged }: Pick<ApiDeps, 'modelChanged'>, change: Promise<ModelSummary>) {

@@ -13,7 +13,7 @@ import type { PredictAnswer } from '../../predict/predict-service.ts'
 import type { ApiDeps } from '../api-deps.ts'
 import { jsonBody } from '../body-readers.ts'
 import { fieldProblem, invalidInput } from '../check-input.ts'
-import { defineRoute, type Route } from '../route.ts'
+import { defineRoute, type GivenUrl, type Route } from '../route.ts'
 import { modelParams } from './path-params.ts'
 
 const stickyKeySchema = textSchema(200)
@@ -88,10 +88,7 @@ export const predictRoutes: readonly Route[] = [
 ]
 
 /** For routes with the name of a model. */
-export function modelOverload(
-  { name }: Readonly<Record<string, unknown>>,
-  { predictions }: ApiDeps,
-): AppError | null {
+export function modelOverload({ params: { name } }: GivenUrl, { predictions }: ApiDeps): AppError | null {
   return predictions?.overload(String(name)) ?? null
 }
 

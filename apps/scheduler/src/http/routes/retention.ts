@@ -54,6 +54,7 @@ export const retentionRoutes: readonly Route[] = [
         artifacts: counts.artifacts,
         task_results: counts.taskResults,
         audit_entries: counts.auditEntries,
+        model_versions: counts.modelVersions,
         files_waiting: counts.fileRemovals,
         bytes,
         measured_runs: measuredRuns,
@@ -84,6 +85,7 @@ const policyView = (policy: RetentionPolicy): RetentionView['policy'] => ({
   logs_s: secondsOf(policy.logsMs),
   artifacts_s: secondsOf(policy.artifactsMs),
   audit_s: secondsOf(policy.auditMs),
+  model_versions_s: secondsOf(policy.modelVersionsMs),
 })
 
 const countsView = (counts: RetentionCounts): NonNullable<RetentionView['removed']> => ({
@@ -93,6 +95,7 @@ const countsView = (counts: RetentionCounts): NonNullable<RetentionView['removed
   artifacts: counts.artifacts,
   task_results: counts.taskResults,
   audit_entries: counts.auditEntries,
+  model_versions: counts.modelVersions,
   files: counts.files,
   files_failed: counts.filesFailed,
 })

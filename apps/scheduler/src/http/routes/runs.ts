@@ -6,6 +6,7 @@ import {
   submittedRunSchema,
   type ProblemView,
 } from '@celeriac/contracts'
+import { nameOf } from '../../accounts/caller.ts'
 import { registerDocument } from '../../submission/register-document.ts'
 import { runNotFound } from '../../submission/change-run.ts'
 import { submitRun, type Submission } from '../../submission/submit-run.ts'
@@ -42,11 +43,12 @@ export const runRoutes: readonly Route[] = [
       'LIMIT_OPEN_RUNS',
     ],
     takesWork: true,
-    async handle({ query, body, headers }, deps) {
+    async handle({ query, body, headers, caller }, deps) {
       const idempotencyKey = idempotencyKeyOf(headers)
       const name = query.name ?? body.name
       const { version, warnings } = await registerDocument(body.source, name, deps)
-      return submit({ dag: version, idempotencyKey, isVersionExplicit: true }, warnings, deps)
+      const submittedBy = nameOf(caller)
+      return submit({ dag: version, idempotencyKey, isVersionExplicit: true, submittedBy }, warnings, deps)
     },
   }),
   defineRoute({
@@ -63,11 +65,12 @@ export const runRoutes: readonly Route[] = [
     answers: { 202: submitted },
     errors: ['NOT_FOUND_DAG', 'VALIDATION_DATASET_MISSING', 'CONFLICT_IDEMPOTENCY_KEY', 'LIMIT_OPEN_RUNS'],
     takesWork: true,
-    async handle({ params, body, headers }, deps) {
+    async handle({ params, body, headers, caller }, deps) {
       const idempotencyKey = idempotencyKeyOf(headers)
       const { version } = body
       const dag = await findDag({ idOrName: params.id, ...(version === undefined ? {} : { version }) }, deps)
-      return submit({ dag, idempotencyKey, isVersionExplicit: version !== undefined }, [], deps)
+      const submittedBy = nameOf(caller)
+      return submit({ dag, idempotencyKey, isVersionExplicit: version !== undefined, submittedBy }, [], deps)
     },
   }),
   defineRoute({

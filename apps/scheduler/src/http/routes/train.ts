@@ -1,4 +1,5 @@
 import { submittedTaskSchema, trainBodySchema, type SubmittedTaskView } from '@celeriac/contracts'
+import { nameOf } from '../../accounts/caller.ts'
 import { submitTraining } from '../../training/submit-training.ts'
 import { jsonBody } from '../body-readers.ts'
 import { defineRoute, type Route, type RouteAnswer } from '../route.ts'
@@ -36,8 +37,9 @@ export const trainRoutes: readonly Route[] = [
       'LIMIT_OPEN_RUNS',
     ],
     takesWork: true,
-    async handle({ body, headers }, deps) {
-      return accepted(await submitTraining(body, idempotencyKeyOf(headers), deps))
+    async handle({ body, headers, caller }, deps) {
+      const idempotencyKey = idempotencyKeyOf(headers)
+      return accepted(await submitTraining({ body, idempotencyKey, submittedBy: nameOf(caller) }, deps))
     },
   }),
 ]

@@ -36,6 +36,7 @@ export function runView(run: RunRecord, attempts: readonly AttemptRecord[]): Run
   const idOf = (ordinal: number): string => run.plan.operators[ordinal]?.id ?? String(ordinal)
   return {
     ...runSummaryView(run),
+    submitted_by: run.submittedBy,
     operators: run.plan.operators.flatMap((operator) => {
       const task = run.tasks[operator.ordinal]
       if (task === undefined) return []

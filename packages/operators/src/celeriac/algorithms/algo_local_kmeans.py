@@ -16,7 +16,7 @@ from ..context import Context
 from ..errors import InvalidInput
 from ..kmeans_iterations import iterations_heard
 from ..sklearn_compat import map_kmeans, parse_version
-from ..training import TrainingSet, feature_specs, model_facts
+from ..training import SQUARE_MAX, TrainingSet, feature_specs, model_facts, require_within
 from ..watched_fit import WatchedFit, watched_fit
 
 OWN = ("x_cols", "n_clusters", "k_max", "mini_batch", "batch_size", "silhouette_sample")
@@ -57,6 +57,8 @@ def run(ctx: Context) -> None:
     if not names:
         raise InvalidInput("the table has no numeric columns to cluster by")
     x = matrix(table, names)
+    rows = TrainingSet(feature_specs(table, names), x, np.empty(0), None)
+    require_within(rows, SQUARE_MAX, "too large for squares; standardise the features first")
     given = {name: value for name, value in ctx.params.items() if name not in OWN}
     mapping = map_kmeans(given, parse_version(sklearn.__version__))
     ctx.compat(mapping.records)
@@ -70,7 +72,7 @@ def run(ctx: Context) -> None:
     centres = model.cluster_centers_
     metrics = measure(x, clusters, centres=centres, sample=sample, seed=seed) | {"inertia": float(model.inertia_)}
     metrics |= fit_metrics(model, watch, progress)
-    data = TrainingSet(feature_specs(table, names), x, clusters, None)
+    data = rows._replace(y=clusters)
     sizes = np.bincount(clusters, minlength=model.n_clusters)
     facts = model_facts(
         ctx,

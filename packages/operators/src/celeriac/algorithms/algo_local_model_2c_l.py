@@ -11,7 +11,15 @@ from sklearn.linear_model import LogisticRegression
 from ..context import Context
 from ..errors import InvalidInput
 from ..sklearn_compat import map_logistic, parse_version
-from ..training import class_labels, label_text, label_weights, model_facts, require_liblinear, training_set
+from ..training import (
+    class_labels,
+    label_text,
+    label_weights,
+    model_facts,
+    require_finite,
+    require_liblinear,
+    training_set,
+)
 from ..watched_fit import watched_fit
 
 STAGES = 3  # reading, fitting, writing: the solvers tell nothing while they run
@@ -38,6 +46,7 @@ def run(ctx: Context) -> None:
     ctx.progress(1, STAGES, f"fitting {len(data.x)} rows, {len(data.names)} features", at_once=True)
     with watched_fit() as fit:
         model = LogisticRegression(**mapping.kwargs).fit(data.x, data.y, sample_weight=weights)
+    require_finite(model.coef_)
     iterations = int(np.max(model.n_iter_))
     if not fit.converged:
         print(f"the solver stopped after max_iter = {iterations} iterations without reaching tol")

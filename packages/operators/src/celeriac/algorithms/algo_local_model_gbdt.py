@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,10 +11,19 @@ import sklearn
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
 from ..context import Context
+from ..errors import InvalidInput
 from ..importances import importances
 from ..regression_metrics import training_measures
 from ..sklearn_compat import map_gbdt, parse_version
-from ..training import TrainingSet, class_labels, class_task, model_facts, require_float32, training_set
+from ..training import (
+    TrainingSet,
+    class_labels,
+    class_task,
+    model_facts,
+    require_float32,
+    require_split,
+    training_set,
+)
 from ..watched_fit import watched_fit
 
 OWN = ("x_cols", "y_col", "pre_value", "weight_col", "task")
@@ -28,6 +39,8 @@ def run(ctx: Context) -> None:
     require_float32(data)
     check_loss(ctx, data)
     labels = label_facts(ctx, data)
+    if ctx.params["n_iter_no_change"] is not None:
+        require_split(data, ctx.params["validation_fraction"], ctx.params["y_col"], "n_iter_no_change")
     given = {name: value for name, value in ctx.params.items() if name not in OWN}
     mapping = map_gbdt(given, parse_version(sklearn.__version__), data.task)
     ctx.compat(mapping.records)
@@ -39,7 +52,7 @@ def run(ctx: Context) -> None:
         ctx.progress(index + 1, wanted, f"tree {index + 1} of {wanted}")
         return False
 
-    with watched_fit() as fit:
+    with watched_fit() as fit, parts_weigh_something(ctx, data):
         model.fit(data.x, data.y, sample_weight=data.weights, monitor=on_tree)
     metrics = {"trees": int(model.n_estimators_), "train_loss": float(model.train_score_[-1]), **fit.metrics()}
     metrics |= training_measures(model, data)
@@ -47,6 +60,21 @@ def run(ctx: Context) -> None:
     ctx.write_model(0, model, model_facts(ctx, data, **labels, compat=mapping.records, metrics=metrics, summary=found))
     early = "" if model.n_estimators_ == wanted else f", stopped early after {model.n_estimators_} trees"
     ctx.progress(wanted, wanted, f"trained{early}")
+
+
+@contextlib.contextmanager
+def parts_weigh_something(ctx: Context, data: TrainingSet) -> Iterator[None]:
+    """Says what it means when scikit-learn, having parted the rows for early stopping, finds too little in one part."""
+    try:
+        yield
+    except (ValueError, ZeroDivisionError) as error:
+        if ctx.params["n_iter_no_change"] is None or data.weights is None or (data.weights > 0).all():
+            raise
+        raise InvalidInput(
+            "n_iter_no_change parts the rows in two, and the rows of one part weigh nothing, or those of all labels "
+            "but one: leave rows of weight 0 out of the table, or leave out n_iter_no_change",
+            column=ctx.params["weight_col"],
+        ) from error
 
 
 def check_loss(ctx: Context, data: TrainingSet) -> None:

@@ -9,10 +9,9 @@ from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
 
 from ..artifacts import reports
 from ..context import Context
-from ..errors import InvalidInput
 from ..least_squares import coefficient_errors
 from ..regression_metrics import charts, measure, training_measures
-from ..training import SQUARE_MAX, TrainingSet, model_facts, require_within, training_set
+from ..training import SQUARE_MAX, TrainingSet, model_facts, require_finite, require_within, training_set
 from ..watched_fit import watched_fit
 
 STAGES = 3  # reading, fitting, writing: the solvers tell nothing while they run
@@ -29,8 +28,7 @@ def run(ctx: Context) -> None:
     ctx.progress(1, STAGES, f"fitting {len(data.x)} rows, {len(data.names)} features", at_once=True)
     with watched_fit() as fit:
         model.fit(data.x, data.y, sample_weight=data.weights)
-    if not np.isfinite(model.coef_).all():
-        raise InvalidInput("the coefficients are not finite: the numbers are too large; standardise them first")
+    require_finite(model.coef_)
     if not fit.converged:
         print(f"the solver stopped after max_iter = {ctx.params['max_iter']} iterations without reaching tol")
     ctx.progress(2, STAGES, "writing", at_once=True)

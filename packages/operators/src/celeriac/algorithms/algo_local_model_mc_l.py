@@ -18,6 +18,7 @@ from ..training import (
     label_text,
     label_weights,
     model_facts,
+    require_finite,
     require_liblinear,
     training_set,
 )
@@ -44,6 +45,8 @@ def run(ctx: Context) -> None:
             model.fit(data.x, data.y)
         else:
             model.fit(data.x, data.y, sample_weight=weights)
+    for part in parts(model):
+        require_finite(part.coef_)
     iterations = max(int(np.max(part.n_iter_)) for part in parts(model))
     if not fit.converged:
         print(f"the solver stopped after max_iter = {ctx.params['max_iter']} iterations without reaching tol")

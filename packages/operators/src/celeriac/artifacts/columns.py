@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 from ..errors import InvalidInput, did_you_mean
 
+LARGEST_INT64 = 2**63 - 1
+
 
 def logical_type(kind: pa.DataType) -> str:
     """The logical type of an Arrow type."""
@@ -106,16 +108,23 @@ def matrix(table: pa.Table, names: Sequence[str], what: str = "feature") -> np.n
         index = int(np.argmax(rows_per_column > 0))
         name, column_bad = names[index], bad[:, index]
         row = int(np.argmax(column_bad))
+        if column_bad.all() and table.column(name).null_count == table.num_rows:
+            raise InvalidInput(
+                f'{what} "{name}"{_also(rows_per_column)} is missing in every row; leave it out of x_cols', column=name
+            )
         kind = "missing" if np.isnan(out[row, index]) else "infinite"
-        others = int((rows_per_column > 0).sum()) - 1
-        also = f" (and {others} more such columns)" if others else ""
         raise InvalidInput(
-            f'{what} "{name}"{also} has {int(column_bad.sum())} missing or infinite values, the first in row {row} '
-            f"({kind}); fill them first (algo_local_fill_missing)",
+            f'{what} "{name}"{_also(rows_per_column)} has {int(column_bad.sum())} missing or infinite values, '
+            f"the first in row {row} ({kind}); fill them first (algo_local_fill_missing)",
             column=name,
             row=row,
         )
     return out
+
+
+def _also(bad_rows_per_column: np.ndarray) -> str:
+    others = int((bad_rows_per_column > 0).sum()) - 1
+    return f" (and {others} more such columns)" if others else ""
 
 
 def labels(table: pa.Table, name: str, what: str = "label column") -> np.ndarray:
@@ -123,13 +132,19 @@ def labels(table: pa.Table, name: str, what: str = "label column") -> np.ndarray
     require(table, [name], what)
     column = table.column(name)
     if column.null_count:
-        raise InvalidInput(f'{what} "{name}" has {column.null_count} missing values', column=name)
+        raise InvalidInput(
+            f'{what} "{name}" has {column.null_count} missing values; leave those rows out, or fill them first '
+            "(algo_local_fill_missing)",
+            column=name,
+        )
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = pc.cast(column, kind.value_type)
         kind = column.type
     if pa.types.is_boolean(kind):
         return np.asarray(column.to_numpy(), dtype=bool)
+    if pa.types.is_uint64(kind) and len(column) and pc.max(column).as_py() > LARGEST_INT64:
+        raise InvalidInput(f'{what} "{name}" has numbers beyond 2^63: not class labels', column=name)
     if pa.types.is_integer(kind):
         return np.asarray(column.to_numpy(), dtype=np.int64)
     if pa.types.is_floating(kind):

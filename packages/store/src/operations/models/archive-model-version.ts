@@ -2,7 +2,7 @@ import { and, eq, sql } from 'drizzle-orm'
 import { AppError, type ModelRegistry, type ModelVersionRecord } from '@celeriac/core'
 import type { Database, Queryable } from '../../database.ts'
 import { modelVersions } from '../../schema/index.ts'
-import { changeModel } from './change-model.ts'
+import { changeModel, type Traffic } from './change-model.ts'
 import { modelNotFound } from './model-summary.ts'
 import { modelVersionColumns } from './model-version-columns.ts'
 
@@ -17,10 +17,7 @@ export async function archiveModelVersion(
     const found = await versionOf(db, name, version)
     answer = found
     if ((found.archivedAt !== null) === isArchived) return null
-    const traffic = [
-      ...(canary?.version === version ? ['canary'] : []),
-      ...(shadow?.version === version ? ['shadow'] : []),
-    ]
+    const traffic = rolesOf({ canary, shadow }, version)
     if (isArchived && (found.aliases.length > 0 || traffic.length > 0))
       throw new AppError('CONFLICT_MODEL_IN_USE', 'an alias or traffic names the model version', {
         details: { name, version, aliases: [...found.aliases], traffic },
@@ -36,7 +33,14 @@ export async function archiveModelVersion(
   return answer
 }
 
-async function versionOf(db: Queryable, name: string, version: number): Promise<ModelVersionRecord> {
+/** The shares of traffic that the version has. */
+export const rolesOf = ({ canary, shadow }: Traffic, version: number): string[] => [
+  ...(canary?.version === version ? ['canary'] : []),
+  ...(shadow?.version === version ? ['shadow'] : []),
+]
+
+/** @throws AppError NOT_FOUND_MODEL */
+export async function versionOf(db: Queryable, name: string, version: number): Promise<ModelVersionRecord> {
   const [found] = await db
     .select(modelVersionColumns)
     .from(modelVersions)

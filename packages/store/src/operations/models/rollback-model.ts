@@ -20,7 +20,7 @@ export const rollbackModel = (
   { name, actor }: Parameters<ModelRegistry['rollbackModel']>[0],
 ): Promise<ModelSummary> =>
   changeModel(database, name, async (db, before) => {
-    const version = championToRestore(await championChanges(db, name))
+    const version = await rollbackTarget(db, name)
     if (version === null)
       throw new AppError('CONFLICT_MODEL_NO_PREVIOUS', 'no version was champion before this one', {
         details: { name },
@@ -35,6 +35,10 @@ export const rollbackModel = (
     await pointAlias(db, name, championAlias, version)
     return { kind: 'rolled_back', version, alias: championAlias, previousVersion, traffic, actor }
   })
+
+/** Null: there is none. */
+export const rollbackTarget = async (db: Queryable, name: string): Promise<number | null> =>
+  championToRestore(await championChanges(db, name))
 
 /** Newest first; without those that only ended traffic of the champion. Index: `model_changes_of_alias`. */
 const championChanges = (db: Queryable, name: string) =>
@@ -52,7 +56,9 @@ async function requireRestorable(db: Queryable, name: string, version: number): 
     if (!(error instanceof AppError)) throw error
     throw new AppError(
       'CONFLICT_MODEL_NO_PREVIOUS',
-      'the version that was champion before is archived; restore it, or promote another',
+      error.code === 'NOT_FOUND_MODEL'
+        ? 'the version that was champion before was deleted; promote another'
+        : 'the version that was champion before is archived; restore it, or promote another',
       { details: { name, version }, cause: error },
     )
   }

@@ -40,9 +40,12 @@ const end: Statement = {
     where id = 1 and holder = $1`,
 }
 
+/** What earlier versions did not count. */
+type LaterCount = 'auditEntries' | 'modelVersions'
+
 interface StateRow {
   readonly holder: string | null
-  readonly removed: (Omit<RetentionCounts, 'auditEntries'> & Partial<RetentionCounts>) | null
+  readonly removed: (Omit<RetentionCounts, LaterCount> & Partial<RetentionCounts>) | null
   readonly started_at: Instant | null
   readonly succeeded_at: Instant
 }
@@ -53,8 +56,7 @@ export async function readRetention(database: Database): Promise<RetentionState>
   if (row === undefined) throw new Error('the table retention has lost its row')
   return {
     holder: row.holder,
-    // An earlier version counted no entries of the audit log.
-    removed: row.removed === null ? null : { ...row.removed, auditEntries: row.removed.auditEntries ?? 0 },
+    removed: row.removed === null ? null : { auditEntries: 0, modelVersions: 0, ...row.removed },
     startedAt: row.started_at === null ? null : Number(row.started_at),
     succeededAt: Number(row.succeeded_at),
   }

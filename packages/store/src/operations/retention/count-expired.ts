@@ -16,6 +16,9 @@ const behindTheMark = (kind: 'logs' | 'artifacts'): SQL => sql`
 const madeBefore = (moment: Instant | null): SQL =>
   moment === null ? never : sql`a.at < to_timestamp(${moment}::float8 / 1000)`
 
+const archivedBefore = (moment: Instant | null): SQL =>
+  moment === null ? never : sql`v.archived_at < to_timestamp(${moment}::float8 / 1000)`
+
 /** Those that stay: what goes with its run is counted there. */
 const staying = ({ runs }: RetentionLimits): SQL => sql`(not (${expired(runs)}) or ${madeAModel})`
 
@@ -44,6 +47,10 @@ export async function countExpired(database: Database, limits: RetentionLimits):
             select count(*) from task_chords where expires_at < now()
           )::int as "taskResults",
           (select count(*) from audit_log a where ${madeBefore(limits.audit)})::int as "auditEntries",
+          (
+            select count(*) from model_versions v
+            where v.archived_at is not null and ${archivedBefore(limits.modelVersions)}
+          )::int as "modelVersions",
           (select count(*) from file_removals)::int as "fileRemovals"
         from (
           select count(*) filter (where not e.is_kept)::int as runs, count(*) filter (where e.is_kept)::int as kept,

@@ -97,7 +97,17 @@ export async function writeStart(
     case 'run': {
       const { dagId, dagVersion, datasets, gate = openGate } = start
       const partition = partitionOf(firingId)
-      const params = [firingId, dagId, dagVersion, partition, storableJson(datasets), null, gate.isAdmitted]
+      const submittedBy = storableText(`schedule:${schedule.name}`)
+      const params = [
+        firingId,
+        dagId,
+        dagVersion,
+        partition,
+        storableJson(datasets),
+        null,
+        gate.isAdmitted,
+        submittedBy,
+      ]
       const [inserted] = await rowsOf(db, inlined(insertRun, params))
       if (inserted !== undefined) return
       // The id is the firing's own and the firing is new, so it is the DAG that is missing.

@@ -29,20 +29,44 @@ export const failureOf = (thrown: unknown): TaskFailure => ({
   traceback: tracebackOf(thrown),
 })
 
-/** Runs a handler; whatever it throws becomes an outcome. Never rejects. */
-export async function runHandler(
+/** Runs a handler; whatever it throws becomes an outcome. At once, unless the handler gives a promise; never rejects. */
+export function runHandler(
   task: RegisteredTask,
   context: TaskContext,
   random: () => number = Math.random,
-): Promise<HandlerOutcome> {
+): HandlerOutcome | Promise<HandlerOutcome> {
   try {
     const { args, kwargs } = context.request
-    const value = await runAsCurrentTask(context, () => task.run(args, kwargs, context))
-    return { kind: 'returned', value: (value ?? null) as TaskValue }
+    const value = runAsCurrentTask(context, () => task.run(args, kwargs, context))
+    return isThenable(value) ? outcomeOfPromise(value, task, context, random) : returned(value)
   } catch (thrown) {
     return outcomeOfThrown(thrown, task, context, random)
   }
 }
+
+async function outcomeOfPromise(
+  promise: PromiseLike<unknown>,
+  task: RegisteredTask,
+  context: TaskContext,
+  random: () => number,
+): Promise<HandlerOutcome> {
+  try {
+    return returned(await promise)
+  } catch (thrown) {
+    return outcomeOfThrown(thrown, task, context, random)
+  }
+}
+
+const returned = (value: unknown): HandlerOutcome => ({
+  kind: 'returned',
+  value: (value ?? null) as TaskValue,
+})
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  (typeof value === 'object' || typeof value === 'function') &&
+  value !== null &&
+  'then' in value &&
+  typeof value.then === 'function'
 
 function outcomeOfThrown(
   thrown: unknown,

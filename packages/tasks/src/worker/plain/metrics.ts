@@ -50,3 +50,31 @@ export const plainTaskMetricTable = {
 } as const
 
 export type PlainTaskMetrics = MetricsOf<typeof plainTaskMetricTable>
+
+/** The metrics of the tasks of one queue. */
+export interface TaskMeters {
+  executed(durationMs: number): void
+  finished(outcome: Settlement['outcome']): void
+}
+
+/** Gives the meters of a queue, with their labels looked up once: a task must not pay for it. */
+export function createTaskMeters({ finished, runDuration }: PlainTaskMetrics): (queue: string) => TaskMeters {
+  const byQueue = new Map<string, TaskMeters>()
+  const metersOf = (queue: string): TaskMeters => {
+    const duration = runDuration.labels({ queue })
+    const byOutcome = new Map<string, ReturnType<typeof finished.labels>>()
+    return {
+      executed: (durationMs) => duration.observe(durationMs / 1_000),
+      finished: (outcome) => {
+        let counter = byOutcome.get(outcome)
+        if (counter === undefined) byOutcome.set(outcome, (counter = finished.labels({ queue, outcome })))
+        counter.inc()
+      },
+    }
+  }
+  return (queue) => {
+    let meters = byQueue.get(queue)
+    if (meters === undefined) byQueue.set(queue, (meters = metersOf(queue)))
+    return meters
+  }
+}

@@ -71,7 +71,8 @@ export function outgoingCall(
   return encodeTaskCall(
     call,
     {
-      ...(delayed ?? target),
+      exchange: (delayed ?? target).exchange,
+      routingKey: (delayed ?? target).routingKey,
       serializer: delivery.serializer ?? options.serializer ?? 'json',
       compression: delivery.compression ?? null,
     },

@@ -2,7 +2,6 @@ import type { Topology } from '@celeriac/broker'
 import type { Broker, Clock, Delivery, JsonObject } from '@celeriac/core'
 import type { Logger } from '@celeriac/runtime'
 import { pythonRepr } from '../../message/python-repr.ts'
-import type { TaskCall } from '../../message/task-call.ts'
 import { carriesStamp, RevokedStamps, type StampsByHeader } from '../node/revoked-stamps.ts'
 import type { TaskEvents } from '../node/task-events.ts'
 import type { TaskPool } from '../pool/task-pool.ts'
@@ -15,7 +14,7 @@ import { callErrback } from './errback-call.ts'
 import { HeldTasks } from './held-tasks.ts'
 import type { PlainTaskMetrics } from './metrics.ts'
 import { RateLimits } from './rate-limits.ts'
-import { readTask, type TaskIntake } from './read-task.ts'
+import { readTask, type TaskIntake, type TaskReader } from './read-task.ts'
 import { PostponedTasks } from './postponed-tasks.ts'
 import { keyOf, type ReceivedTask } from './received-task.ts'
 import { parkTask, refuseTask, unregistered } from './refusals.ts'
@@ -80,6 +79,7 @@ export class PlainWorker {
   readonly #slots: TaskSlots
   readonly #postponed = new PostponedTasks()
   readonly stamps = new RevokedStamps()
+  readonly #reader: TaskReader
   #isStopping = false
 
   constructor(options: PlainWorkerOptions) {
@@ -99,6 +99,11 @@ export class PlainWorker {
         await this.#steps.run(steps, { call: request, queue: request.deliveryInfo.queue, current, newId })
       },
     })
+    this.#reader = {
+      codec: app.codec,
+      tasks: this.#tasks,
+      isRevoked: (call) => options.revoked.has(call.id) || this.stamps.has(call),
+    }
     const errbackDeps = { app, tasks: this.#tasks, steps: () => this.#steps, logger, nodeName }
     const { delayQueueType: queueType = 'quorum' } = app
     this.#delays = new DelayedReturn({ broker, publisher, prefix: topology.prefix, queueType, logger })
@@ -237,11 +242,10 @@ export class PlainWorker {
 
   #onDelivery(delivery: Delivery): void {
     if (this.#isStopping) return delivery.requeue()
-    const { app, clock, revoked: revokedIds, logger } = this.#options
+    const { clock, logger } = this.#options
     let intake: TaskIntake
     try {
-      const isRevoked = (call: TaskCall): boolean => revokedIds.has(call.id) || this.stamps.has(call)
-      intake = readTask(delivery, { codec: app.codec, tasks: this.#tasks, isRevoked }, clock.now())
+      intake = readTask(delivery, this.#reader, clock.now())
     } catch (err) {
       logger.error({ err }, 'a delivery could not be read')
       return delivery.reject()
@@ -325,6 +329,7 @@ export class PlainWorker {
 
   #track(work: Promise<unknown>): void {
     this.#pending.add(work)
-    void work.finally(() => this.#pending.delete(work))
+    const forget = (): void => void this.#pending.delete(work)
+    work.then(forget, forget)
   }
 }

@@ -5,6 +5,8 @@ import type { ResultTuple } from '../../result/task-meta.ts'
 import type { KillReason, RunningJob } from '../pool/task-pool.ts'
 import type { RegisteredTask } from './registered-task.ts'
 
+const nothing = (): void => {}
+
 /** A task that this worker holds: where it stands, and the deliveries that brought it. */
 export class ReceivedTask {
   readonly call: TaskCall
@@ -21,7 +23,7 @@ export class ReceivedTask {
   isAcknowledged = false
   running: RunningJob | null = null
   /** Ends the wait of a scheduled task. */
-  cancelTimer: () => void = () => {}
+  cancelTimer: () => void = nothing
 
   constructor(call: TaskCall, task: RegisteredTask, delivery: Delivery, nodeName: string) {
     this.call = call

@@ -3,8 +3,10 @@ import type { Clock } from '@celeriac/core'
 import type { Logger } from '@celeriac/runtime'
 import { planApply } from '../../canvas/plan.ts'
 import type { CanvasPlan } from '../../canvas/canvas-step.ts'
+import type { CanvasContext } from '../../canvas/freeze.ts'
 import type { CurrentTask } from '../../canvas/plan-draft.ts'
 import { addToChord } from '../../canvas/replace.ts'
+import type { SignatureDict, SignatureOptions } from '../../canvas/signature-dict.ts'
 import { exceptionRepr } from '../../canvas/exception-repr.ts'
 import { pythonRepr } from '../../message/python-repr.ts'
 import type { TaskValue } from '../../message/task-value.ts'
@@ -47,14 +49,17 @@ export interface TimeLimits {
   readonly soft: number | null
 }
 
-/** Never rejects. `onExecuted` is called when the handler has ended: its slot is free. */
-export async function runTask(
+/**
+ * Gives how the task ended: at once when its handler has, and nothing is to be told; never rejects. `onExecuted` is called
+ * when the handler has ended: its slot is free.
+ */
+export function runTask(
   received: ReceivedTask,
   pool: TaskPool,
   limits: TimeLimits,
   deps: TaskRunDeps,
   onExecuted: (durationMs: number) => void,
-): Promise<Settlement['outcome']> {
+): Settlement['outcome'] | Promise<Settlement['outcome']> {
   const { clock } = deps
   const timers: (() => void)[] = []
   const onStarted = (pid: number): void => {
@@ -68,17 +73,34 @@ export async function runTask(
   const running = pool.run({
     task,
     request: requestOf(received, deps),
-    host: jobHost(received, deps),
+    host: new TaskHost(received, deps),
     onStarted,
   })
+  const onEnd = (end: JobEnd): Settlement['outcome'] | Promise<Settlement['outcome']> => {
+    for (const cancel of timers) cancel()
+    received.running = null
+    const durationMs = received.startedAt === null ? 0 : clock.now() - received.startedAt
+    onExecuted(durationMs)
+    if (end.kind !== 'returned' || !endsSilently(received))
+      return settleTask(received, end, limits, durationMs, deps)
+    received.acknowledge('ack')
+    tell(received, silentSuccess, end, durationMs, deps)
+    return silentSuccess.outcome
+  }
+  const { end } = running
+  if (!(end instanceof Promise)) return onEnd(end)
   received.running = running
-  const end = await running.end
-  for (const cancel of timers) cancel()
-  received.running = null
-  const durationMs = received.startedAt === null ? 0 : clock.now() - received.startedAt
-  onExecuted(durationMs)
-  return settleTask(received, end, limits, durationMs, deps)
+  return end.then(onEnd)
 }
+
+/** Whether the success of a task is told to nobody: no result is stored, nothing follows, no chord waits for it. */
+function endsSilently({ call, task }: ReceivedTask): boolean {
+  const { callbacks, chain, chord, ignoreResult } = call
+  const follows = (callbacks?.length ?? 0) + (chain?.length ?? 0)
+  return (ignoreResult || task.options.ignoreResult === true) && follows === 0 && chord === null
+}
+
+const silentSuccess: Settlement = { outcome: 'succeeded', steps: [], acknowledgement: 'ack', failure: null }
 
 /** The handler is about to run. */
 function begin(received: ReceivedTask, pid: number, deps: TaskRunDeps): void {
@@ -172,7 +194,7 @@ function tell(
   { events, logger }: TaskRunDeps,
 ): void {
   const { id } = received.call
-  const about = { ...logFieldsOf(received), duration_ms: durationMs }
+  const about = (): object => ({ ...logFieldsOf(received), duration_ms: durationMs })
   const error = (): { exception: string; traceback: string | null } => ({
     exception: failure === null ? '' : exceptionRepr(failure.exception),
     traceback: failure?.traceback ?? null,
@@ -183,11 +205,11 @@ function tell(
         result: end.kind === 'returned' ? pythonRepr(end.value) : '',
         runtime: durationMs / 1_000,
       }))
-      if (logger.isLevelEnabled('debug')) logger.debug(about, 'task succeeded')
+      if (logger.isLevelEnabled('debug')) logger.debug(about(), 'task succeeded')
       return
     case 'failed':
       events.send('task-failed', id, error)
-      logger.info({ ...about, exc_type: failure?.exception.exc_type }, 'task failed')
+      logger.info({ ...about(), exc_type: failure?.exception.exc_type }, 'task failed')
       return
     case 'retried':
       events.send('task-retried', id, error)
@@ -244,27 +266,43 @@ const requestOf = (
 })
 
 /** What a handler may ask for, in the name of its task. */
-function jobHost(received: ReceivedTask, deps: TaskRunDeps): JobHost {
-  const { app, steps } = deps
-  const carryOut = async (plan: CanvasPlan): Promise<ResultTuple | null> => {
-    await steps.run(plan.steps, stepsAbout(received, deps))
-    received.children.push(...plan.children)
-    return plan.result
+class TaskHost implements JobHost {
+  readonly #received: ReceivedTask
+  readonly #deps: TaskRunDeps
+  #logger: Logger | null = null
+
+  constructor(received: ReceivedTask, deps: TaskRunDeps) {
+    this.#received = received
+    this.#deps = deps
   }
-  const context = () => ({ newId: randomUUID, replyTo: app.backend.replyTo })
-  let logger: Logger | null = null
-  return {
-    // Made for handlers that log.
-    get logger() {
-      return (logger ??= deps.logger.child(logFieldsOf(received)))
-    },
-    updateState: (state, meta) => storeState(received, state, meta, deps),
-    apply: (signature, options) => {
-      const current = currentOf(received, app)
-      return carryOut(planApply(signature, { options }, { ...context(), current }))
-    },
-    addToChord: (signature) =>
-      carryOut(addToChord(endedTask(settledTask(received, null, deps)), signature, context())),
+
+  /** Made for handlers that log. */
+  get logger(): Logger {
+    return (this.#logger ??= this.#deps.logger.child(logFieldsOf(this.#received)))
+  }
+
+  updateState(state: string, meta: TaskValue): Promise<void> {
+    return storeState(this.#received, state, meta, this.#deps)
+  }
+
+  apply(signature: SignatureDict, options: SignatureOptions): Promise<ResultTuple | null> {
+    const current = currentOf(this.#received, this.#deps.app)
+    return this.#carryOut(planApply(signature, { options }, { ...this.#context(), current }))
+  }
+
+  addToChord(signature: SignatureDict): Promise<ResultTuple | null> {
+    const task = endedTask(settledTask(this.#received, null, this.#deps))
+    return this.#carryOut(addToChord(task, signature, this.#context()))
+  }
+
+  #context(): CanvasContext {
+    return { newId: randomUUID, replyTo: this.#deps.app.backend.replyTo }
+  }
+
+  async #carryOut(plan: CanvasPlan): Promise<ResultTuple | null> {
+    await this.#deps.steps.run(plan.steps, stepsAbout(this.#received, this.#deps))
+    this.#received.children.push(...plan.children)
+    return plan.result
   }
 }
 

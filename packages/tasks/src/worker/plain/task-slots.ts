@@ -1,7 +1,7 @@
 import { messageOf } from '@celeriac/core'
 import type { TaskPool } from '../pool/task-pool.ts'
 import type { HeldTasks } from './held-tasks.ts'
-import type { PlainTaskMetrics } from './metrics.ts'
+import { createTaskMeters, type PlainTaskMetrics, type TaskMeters } from './metrics.ts'
 import { isExpired } from './read-task.ts'
 import type { ReceivedTask } from './received-task.ts'
 import type { Isolation } from './registered-task.ts'
@@ -36,15 +36,18 @@ export interface TaskSlotsOptions {
 /** The tasks that run on this node, at most `concurrency` at a time; reserved ones follow in the order in which they came. */
 export class TaskSlots {
   readonly #options: TaskSlotsOptions
+  readonly #metersOf: (queue: string) => TaskMeters
   readonly #limits = new Map<string, TimeLimits>()
   readonly #totals = new Map<string, number>()
   #concurrency: number
   #active = 0
   #processed = 0
   #isStopping = false
+  #isPumping = false
 
   constructor(options: TaskSlotsOptions) {
     this.#options = options
+    this.#metersOf = createTaskMeters(options.metrics)
     this.#concurrency = options.concurrency
   }
 
@@ -90,20 +93,27 @@ export class TaskSlots {
 
   /** A task has ended, in a slot or before it got one. */
   ended(received: ReceivedTask, outcome: Settlement['outcome']): void {
-    const { held, metrics } = this.#options
+    const { held } = this.#options
     const { call, queue } = received
     held.release(received)
     this.#processed += 1
     this.#totals.set(call.task, (this.#totals.get(call.task) ?? 0) + 1)
-    metrics.finished.inc({ queue, outcome })
+    this.#metersOf(queue).finished(outcome)
     if (outcome !== 'returned' && outcome !== 'rejected') held.remember(received)
   }
 
+  /** A task that ends at once frees its slot while this runs: then it goes on here, not one call deeper. */
   #pump(): void {
-    while (this.#active < this.#concurrency && !this.#isStopping) {
-      const received = this.#options.held.next()
-      if (received === null) return
-      this.#begin(received)
+    if (this.#isPumping) return
+    this.#isPumping = true
+    try {
+      while (this.#active < this.#concurrency && !this.#isStopping) {
+        const received = this.#options.held.next()
+        if (received === null) return
+        this.#begin(received)
+      }
+    } finally {
+      this.#isPumping = false
     }
   }
 
@@ -114,7 +124,8 @@ export class TaskSlots {
     this.#active += 1
     metrics.active.set(this.#active)
     const canBeKnown = received.isRedelivered && received.task.options.deduplicate !== false
-    track(canBeKnown ? this.#runUnlessEnded(received) : this.#run(received))
+    const running = canBeKnown ? this.#runUnlessEnded(received) : this.#run(received)
+    if (running instanceof Promise) track(running)
   }
 
   /** A task that was delivered before may have ended before its worker could acknowledge it. */
@@ -145,14 +156,15 @@ export class TaskSlots {
     held.release(received)
   }
 
-  async #run(received: ReceivedTask): Promise<void> {
-    const { pools, isolation, metrics, runDeps } = this.#options
+  #run(received: ReceivedTask): void | Promise<void> {
+    const { pools, isolation, runDeps } = this.#options
     const pool = pools.get(received.task.options.isolation ?? isolation) ?? pools.get(isolation)
     if (pool === undefined) throw new TypeError('a worker has the pool of its isolation')
-    const outcome = await runTask(received, pool, this.#limitsOf(received), runDeps, (durationMs) => {
-      metrics.runDuration.observe({ queue: received.queue }, durationMs / 1_000)
+    const outcome = runTask(received, pool, this.#limitsOf(received), runDeps, (durationMs) => {
+      this.#metersOf(received.queue).executed(durationMs)
       this.#free()
     })
+    if (outcome instanceof Promise) return outcome.then((ended) => this.ended(received, ended))
     this.ended(received, outcome)
   }
 

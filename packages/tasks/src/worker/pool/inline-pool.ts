@@ -24,22 +24,23 @@ export class InlinePool implements TaskPool {
 
   run({ task, request, host, onStarted }: Job): RunningJob {
     const aborter = new JobSignal()
-    let kill = (_reason: KillReason): void => {}
-    const killed = new Promise<JobEnd>((resolve) => {
-      kill = (reason) => {
-        resolve({ kind: 'killed', reason })
-        aborter.abort(abortReason(reason))
-      }
-    })
-    this.#kills.add(kill)
-    const context = jobContext(request, host, aborter)
     onStarted(process.pid)
-    const end = Promise.race([runHandler(task, context), killed]).finally(() => this.#kills.delete(kill))
-    return {
-      pid: process.pid,
-      end,
-      abort: (reason) => aborter.abort(abortReason(reason)),
-      kill,
-    }
+    const outcome = runHandler(task, jobContext(request, host, aborter))
+    const abort = (reason: 'soft_time_limit' | KillReason): void => aborter.abort(abortReason(reason))
+    if (!(outcome instanceof Promise)) return { pid: process.pid, end: outcome, abort, kill: abort }
+    let kill: RunningJob['kill'] = abort
+    const end = new Promise<JobEnd>((resolve) => {
+      kill = (reason) => {
+        this.#kills.delete(kill)
+        resolve({ kind: 'killed', reason })
+        abort(reason)
+      }
+      this.#kills.add(kill)
+      void outcome.then((ended) => {
+        this.#kills.delete(kill)
+        resolve(ended)
+      })
+    })
+    return { pid: process.pid, end, abort, kill }
   }
 }

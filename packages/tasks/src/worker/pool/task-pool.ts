@@ -33,8 +33,8 @@ export type JobEnd =
 export interface RunningJob {
   /** Of the process that runs it. */
   readonly pid: number
-  /** Never rejects. */
-  readonly end: Promise<JobEnd>
+  /** Never rejects. The end itself where the job has ended already: many do, and a promise costs more than they. */
+  readonly end: JobEnd | Promise<JobEnd>
   /** Aborts the handler's signal with this error; the handler may go on. */
   abort(reason: 'soft_time_limit'): void
   /** Ends exactly this job, at once. */

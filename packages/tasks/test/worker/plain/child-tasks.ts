@@ -44,10 +44,12 @@ const runs: Readonly<Record<string, Run>> = {
     writeFileSync(textOf(file), 'seen')
     return process.kill(process.pid, 'SIGKILL')
   },
-  // Each run leaves a line; the name says who ran it.
-  note: async ([file, name]) => {
+  // Each run leaves a line, by its name; it ends once the file may have more lines than it has, by the number in `allowed`.
+  note: async ([file, name, allowed]) => {
     appendFileSync(textOf(file), `${textOf(name)}\n`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    const lines = (): number => readFileSync(textOf(file), 'utf8').split('\n').length - 1
+    while (lines() >= Number(readFileSync(textOf(allowed), 'utf8')))
+      await new Promise((resolve) => setTimeout(resolve, 20))
     return name ?? null
   },
   // By its number: succeeds, fails, or succeeds at its third try.

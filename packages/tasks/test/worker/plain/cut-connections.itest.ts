@@ -40,8 +40,8 @@ test(
       .poll(async () => new Set(await Promise.all(ids.map(stateOf))), slow)
       .toEqual(new Set(['SUCCESS']))
     expect(runs.size).toBe(3 * cuts)
-    // One consumer and one control queue: none is left of the connections before.
-    expect(await depth()).toMatchObject({ messages: 0, consumers: 1 })
+    // One consumer and one control queue: none is left of the connections before, once the broker has noticed their ends.
+    await expect.poll(() => depth(), slow).toMatchObject({ messages: 0, consumers: 1 })
     expect(await control('ping')).toEqual({ ok: 'pong' })
     await worker.stop()
   },

@@ -1,6 +1,5 @@
 /** Plain tasks on a real RabbitMQ, with results in memory or Redis. */
 import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import path from 'node:path'
 import { createAmqpBroker } from '@celeriac/broker'
 import type { Broker } from '@celeriac/core'
@@ -9,7 +8,7 @@ import { useTestRabbit, useTestRedis, type TestRabbit, type TestRedis } from '@c
 import { onTestFinished } from 'vitest'
 import { backendFromUrl, MemoryBackend, MemoryResults } from '@celeriac/tasks'
 import type { Surroundings } from './plain-setup.ts'
-import { typescript } from './typescript-children.ts'
+import { typescript, untilReady } from './typescript-children.ts'
 
 export interface RabbitSurroundings extends Surroundings {
   readonly rabbit: TestRabbit
@@ -39,12 +38,14 @@ export async function inProcesses(): Promise<
   RabbitSurroundings & {
     readonly redis: TestRedis
     startProcess(settings?: Readonly<Record<string, string>>): Promise<ChildProcess>
+    /** Loads one, which takes seconds; the result starts it. */
+    loadProcess(settings?: Readonly<Record<string, string>>): Promise<() => Promise<ChildProcess>>
     close(): Promise<void>
   }
 > {
   const [rabbit, redis] = [await useTestRabbit(), await useTestRedis()]
   const { url, keyPrefix } = redis
-  const startProcess = async (settings: Readonly<Record<string, string>> = {}): Promise<ChildProcess> => {
+  const loadProcess = async (settings: Readonly<Record<string, string>> = {}) => {
     const child = fork(path.join(import.meta.dirname, 'worker-program.ts'), {
       ...typescript,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -58,14 +59,20 @@ export async function inProcesses(): Promise<
       },
     })
     onTestFinished(() => void child.kill('SIGKILL'))
-    await once(child, 'message')
-    return child
+    await untilReady(child)
+    return async (): Promise<ChildProcess> => {
+      const isReady = untilReady(child)
+      child.send('start')
+      await isReady
+      return child
+    }
   }
   return {
     ...inRabbit(rabbit),
     backend: () => backendFromUrl(url, { keyPrefix }),
     redis,
-    startProcess,
+    startProcess: async (settings) => (await loadProcess(settings))(),
+    loadProcess,
     close: async () => {
       await rabbit.close()
       await redis.close()

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chain, signature } from '../../../src/canvas/signature.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -18,7 +19,10 @@ test(
   `${size} tasks with failures, retries, chains and revocations, and two workers killed: each ends once, as it should`,
   async () => {
     const { backend, send, control, depth, client, topology } = await plainSetup(surroundings)
-    let workers = [await surroundings.startProcess(), await surroundings.startProcess()]
+    let workers: readonly ChildProcess[] = await Promise.all([
+      surroundings.startProcess(),
+      surroundings.startProcess(),
+    ])
     const revoked = (number: number): boolean => number % 4 === 3 && number % 8 === 7
     const idOf = (number: number): string => `soak-${number}`
     const numbers = Array.from({ length: size }, (_, number) => number)

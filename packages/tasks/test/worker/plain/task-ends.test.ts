@@ -16,6 +16,36 @@ test('a task is run with its arguments, its result stored, its message acknowled
   expect(worker.counts()).toEqual({ active: 0, processed: 1 })
 })
 
+test('tasks that end at once run in the order in which they came, one slot after the other and none inside of another', async () => {
+  const { task, call, startWorker } = await plainSetup()
+  const count = 1_500
+  const order: unknown[] = []
+  let isRunning = false
+  const first = gate()
+  task('first', () => first.opened, { ignoreResult: true })
+  task(
+    'quick',
+    ([index]) => {
+      expect(isRunning).toBe(false)
+      isRunning = true
+      // Each call of a handler inside of the one before would take some frames more.
+      const { stackTraceLimit } = Error
+      Error.stackTraceLimit = 500
+      expect((new Error('here').stack ?? '').split('\n').length).toBeLessThan(100)
+      Error.stackTraceLimit = stackTraceLimit
+      order.push(index)
+      isRunning = false
+    },
+    { ignoreResult: true },
+  )
+  const worker = await startWorker({ concurrency: 1, prefetchMultiplier: 2 * count })
+  await call('first')
+  for (let index = 0; index < count; index++) await call('quick', [index])
+  first.open()
+  await expect.poll(() => worker.counts()).toEqual({ active: 0, processed: count + 1 })
+  expect(order).toEqual(Array.from({ length: count }, (_, index) => index))
+})
+
 test('an error is stored by class and arguments, with its traceback', async () => {
   const { task, call, metaOf, startWorker } = await plainSetup()
   task('fail', () => {

@@ -1,4 +1,6 @@
 /** Children of pools that run the tasks of `child-tasks.ts`, without a build before. */
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -10,6 +12,14 @@ export const typescript = {
     '--import',
     path.join(import.meta.dirname, 'register-typescript.mjs'),
   ],
+}
+
+/** Resolves with the next message of a child: to compile and load it takes as long as the machine needs. */
+export async function untilReady(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`the child ended before it was ready: ${code ?? signal}`)
+  })
+  await Promise.race([once(child, 'message'), ended])
 }
 
 export const childTasksModule = path.join(import.meta.dirname, 'child-tasks.ts')

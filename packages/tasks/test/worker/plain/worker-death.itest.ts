@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { chord, signature, type Signature } from '../../../src/canvas/signature.ts'
 import { inProcesses } from './in-rabbit.ts'
@@ -39,7 +39,11 @@ test('the process of a task is killed: the task fails as WorkerLostError, or is 
 
 test('a worker is killed: what it ran is delivered to another one, and no child of it stays', async () => {
   const { call, metaOf } = await plainSetup(surroundings)
-  const first = await surroundings.startProcess({ WORKER_CHILDREN: 'yes' })
+  const [startFirst, startSecond] = await Promise.all([
+    surroundings.loadProcess({ WORKER_CHILDREN: 'yes' }),
+    surroundings.loadProcess({ WORKER_CHILDREN: 'yes' }),
+  ])
+  const first = await startFirst()
   const file = aFile()
   const busy = aFile()
   const [id, spinning] = [await call('hold', [file]), await call('spin', [busy])]
@@ -47,7 +51,7 @@ test('a worker is killed: what it ran is delivered to another one, and no child 
   expect(children).not.toContain(first.pid)
   await kill(first)
   await expect.poll(() => children.filter(isRunning), slow).toEqual([])
-  const second = await surroundings.startProcess({ WORKER_CHILDREN: 'yes' })
+  const second = await startSecond()
   for (const each of [id, spinning])
     await expect.poll(() => metaOf(each), slow).toMatchObject({ status: 'SUCCESS', result: 'second run' })
   await kill(second)
@@ -68,7 +72,7 @@ test('terminate kills the process of a task that listens to nothing', async () =
       status: 'REVOKED',
       result: { exc_type: 'TaskRevokedError', exc_message: ['terminated'] },
     })
-  expect(isRunning(child)).toBe(false)
+  await expect.poll(() => isRunning(child), slow).toBe(false)
   const late = await call('spin', [limited], { time_limit: 0.2 })
   await expect
     .poll(() => metaOf(late), slow)
@@ -82,15 +86,27 @@ test('terminate kills the process of a task that listens to nothing', async () =
 test('the body of a chord runs once although workers die between its header tasks', async () => {
   const { send, metaOf } = await plainSetup(surroundings)
   const size = 30
-  const [notes, bodies] = [aFile(), aFile()]
-  const header = Array.from({ length: size }, (_, index) => signature('note', [notes, `member ${index}`]))
+  const [notes, bodies, allowed] = [aFile(), aFile(), aFile()]
+  /** Until so many members have begun: those that have hold on then, so that each death comes between header tasks. */
+  const allow = (count: number): void => writeFileSync(allowed, String(count))
+  const header = Array.from({ length: size }, (_, index) =>
+    signature('note', [notes, `member ${index}`, allowed]),
+  )
   const body = signature('gather', [bodies]) as Signature<readonly [readonly unknown[]]>
-  let worker = await surroundings.startProcess()
+  const starts = await Promise.all([1, 2, 3, 4].map(() => surroundings.loadProcess()))
+  const nextWorker = () => starts.shift()!()
+  let worker = await nextWorker()
+  allow(3)
   const id = await send(chord(header, body))
-  for (const ended of [3, 10, 20]) {
-    await expect.poll(() => linesOf(notes).length, slow).toBeGreaterThanOrEqual(ended)
+  for (const [begun, next] of [
+    [3, 10],
+    [10, 20],
+    [20, Infinity],
+  ] as const) {
+    await expect.poll(() => linesOf(notes).length, slow).toBeGreaterThanOrEqual(begun)
     await kill(worker)
-    worker = await surroundings.startProcess()
+    allow(next)
+    worker = await nextWorker()
   }
   await expect.poll(() => metaOf(id), slow).toMatchObject({ status: 'SUCCESS', result: size })
   // Two processes at a time were cut short at each death; their members ran again, the body did not.

@@ -1,4 +1,5 @@
-/** A worker that is a process of its own; started by `startProcess` of `in-rabbit.ts`, which it tells when it is ready. */
+/** A worker that is a process of its own, of `in-rabbit.ts`: it tells when it is loaded, starts when it is told to, and tells when it is ready. */
+import { once } from 'node:events'
 import process from 'node:process'
 import { buildTopology, createAmqpBroker } from '@celeriac/broker'
 import { silentLogger } from '@celeriac/runtime'
@@ -11,6 +12,8 @@ import { childTasksModule, typescript } from './typescript-children.ts'
 const { WORKER_AMQP_URL: url = '', WORKER_PREFIX: prefix = '', WORKER_CHILDREN } = process.env
 const topology = buildTopology({ prefix })
 const logger = silentLogger()
+process.send?.('loaded')
+await once(process, 'message')
 const broker = createAmqpBroker({ url, topology, name: 'worker', logger })
 await broker.start()
 const worker = createTaskWorker({

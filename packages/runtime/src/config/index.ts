@@ -1,0 +1,7 @@
+export * from './config-schema.ts'
+export * from './environment-names.ts'
+export * from './load-config.ts'
+export * from './read-config-file.ts'
+export * from './redaction.ts'
+export * from './service-settings.ts'
+export * from './setting-types.ts'
