@@ -27,9 +27,9 @@ export const mutations = [
     changes: [
       {
         file: `${engine}/engine.ts`,
-        find: 'if (await this.#intake.take(draft, item)) taken.push(item)',
+        find: "if (typeof took === 'boolean' ? took : await took) taken.push(item)",
         replace:
-          "if (await this.#intake.take(draft, item)) { taken.push(item); if (item.kind === 'delivery') item.delivery.ack() }",
+          "if (typeof took === 'boolean' ? took : await took) { taken.push(item); if (item.kind === 'delivery') item.delivery.ack() }",
       },
     ],
   },

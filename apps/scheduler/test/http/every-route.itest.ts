@@ -99,6 +99,7 @@ test.each(rows)('%s needs what it says of a token', async (operationId, { method
 })
 
 test.each(rows)('%s succeeds with the token', async (operationId, { method, answers }) => {
+  await routeCases[operationId]!.before?.(world)
   const { path, status, options } = await goodCall(operationId)
   const answer = await world.api.call(method.toUpperCase(), path, options)
   expect([answer.status, answer.body]).toEqual([status, answer.body])

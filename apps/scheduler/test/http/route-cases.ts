@@ -53,7 +53,14 @@ export async function makeWorld(api: Harness): Promise<World> {
   return { api, ...ids, runId: await finishRun(api), otherRunId: await finishRun(api) }
 }
 
-async function finishRun(api: Harness): Promise<string> {
+interface Deployment {
+  readonly name: string
+  readonly alias?: string
+}
+
+const asChampion: Deployment = { name: 'model', alias: 'champion' }
+
+async function finishRun(api: Harness, deployment: Deployment = asChampion): Promise<string> {
   const yaml = { type: 'application/yaml', body: chainDocument(['a'], 'world') }
   const runId: string = (await api.call('POST', '/api/v1/runs', yaml)).body.id
   // Also used in hooks, where expect.poll is not allowed.
@@ -71,8 +78,7 @@ async function finishRun(api: Harness): Promise<string> {
   await api.engine.succeed(runId, 0, {
     outputs: { '0': { type: 'Table', uri, rows: 1 } },
     deployment: {
-      name: 'model',
-      alias: 'champion',
+      ...deployment,
       model_uri: uri,
       metrics: { auc: 0.9 },
     },
@@ -81,6 +87,8 @@ async function finishRun(api: Harness): Promise<string> {
 }
 
 export interface RouteCase {
+  /** What must be done for the call to succeed. */
+  readonly before?: (world: World) => Promise<unknown>
   /** A call that succeeds, and the status of its answer. */
   readonly good: (world: World) => {
     readonly path: string
@@ -282,8 +290,14 @@ export const routeCases: Readonly<Record<string, RouteCase>> = {
   // Of the version that no alias names: two runs have deployed a champion, and one was rolled back to.
   archiveModelVersion: { good: () => ({ path: '/api/v1/models/model/versions/2/archive', status: 200 }) },
   restoreModelVersion: { good: () => ({ path: '/api/v1/models/model/versions/2/restore', status: 200 }) },
-  // Restored just now; models.itest deletes one.
-  deleteModelVersion: { good: () => ({ path: '/api/v1/models/model/versions/2', status: 409 }) },
+  deleteModelVersion: {
+    before: async ({ api }) => {
+      await finishRun(api, { ...asChampion, name: 'spare' })
+      await finishRun(api, { name: 'spare' })
+      await api.call('POST', '/api/v1/models/spare/versions/2/archive')
+    },
+    good: () => ({ path: '/api/v1/models/spare/versions/2', status: 200 }),
+  },
   predict: {
     good: () => ({
       path: '/api/v1/models/model/predict',

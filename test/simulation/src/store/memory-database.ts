@@ -107,7 +107,8 @@ export class MemoryDatabase {
       datasets: run.datasets,
     }
     const tasks = dag.plan.operators.map(({ ordinal }) => newOperatorTask(ordinal))
-    const { idempotencyKey, submittedBy = null } = run
+    const { idempotencyKey } = run
+    const { submittedBy } = storable({ submittedBy: run.submittedBy ?? null })
     this.runs.set(run.id, { head, dag, tasks, attempts: new Map(), idempotencyKey, submittedBy })
     return { head, isNew: true, isAdmitted: true }
   }
