@@ -1,9 +1,7 @@
-import { newId, pathOf } from '@celeriac/runtime'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { vi } from 'vitest'
+import { newId } from '@celeriac/runtime'
 import { ownPassword } from './a-token.ts'
 import { chainDocument, type CallOptions, type Harness } from './api-harness.ts'
+import { asChampion, finishRun } from './finish-run.ts'
 import { inferenceRouteCases } from './inference-route-cases.ts'
 import { irisRouteCases } from './iris-route-cases.ts'
 import { taskRouteCases } from './task-route-cases.ts'
@@ -51,39 +49,6 @@ export async function makeWorld(api: Harness): Promise<World> {
   const training = await api.call('POST', '/api/train', json('{"cluster_number":3}'))
   const ids = { tokenId, ...logins, trainingId: training.body.train_task_id }
   return { api, ...ids, runId: await finishRun(api), otherRunId: await finishRun(api) }
-}
-
-interface Deployment {
-  readonly name: string
-  readonly alias?: string
-}
-
-const asChampion: Deployment = { name: 'model', alias: 'champion' }
-
-async function finishRun(api: Harness, deployment: Deployment = asChampion): Promise<string> {
-  const yaml = { type: 'application/yaml', body: chainDocument(['a'], 'world') }
-  const runId: string = (await api.call('POST', '/api/v1/runs', yaml)).body.id
-  // Also used in hooks, where expect.poll is not allowed.
-  await vi.waitFor(
-    async () => {
-      if ((await api.call('GET', `/api/v1/runs/${runId}`)).body.state !== 'running')
-        throw new Error('not started')
-    },
-    { timeout: 20_000 },
-  )
-  const uri = api.deps.artifacts.portUri({ runId, operatorId: 'a', attempt: 1 }, 0)
-  await mkdir(pathOf(uri), { recursive: true })
-  await writeFile(join(pathOf(uri), 'sidecar.json'), '{"preview":{"columns":["x"],"rows":[[1]]}}')
-  await writeFile(join(pathOf(uri), 'table.parquet'), 'PAR1')
-  await api.engine.succeed(runId, 0, {
-    outputs: { '0': { type: 'Table', uri, rows: 1 } },
-    deployment: {
-      ...deployment,
-      model_uri: uri,
-      metrics: { auc: 0.9 },
-    },
-  })
-  return runId
 }
 
 export interface RouteCase {
