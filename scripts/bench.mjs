@@ -1,12 +1,19 @@
 // `npm run bench:engine [-- options]`, `bench:tasks`, `bench:predict`, `bench:overload`: prepares everything and runs one benchmark program; one JSON line per measurement.
 import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureSuiteEnvironment } from './celery-suite/python.mjs'
 import { openVhost } from './celery-suite/services.mjs'
 import { build, ensurePackages, root } from './install.mjs'
 import { ensurePython } from './python-env.mjs'
 
+const programs = ['engine', 'tasks', 'predict', 'overload']
 const [name = '', ...args] = process.argv.slice(2)
+if (!programs.includes(name)) fail(`there is no benchmark "${name}"; there are ${programs.join(', ')}`)
+if (args.includes('--help')) {
+  console.log(usageOf(name))
+  process.exit(0)
+}
 ensurePackages()
 build()
 const python = await ensurePython({ root, log: console.error })
@@ -32,6 +39,18 @@ const { status } = spawnSync(process.execPath, [join(root, 'test', 'bench', 'dis
 })
 vhost?.close()
 process.exit(status ?? 1)
+
+function fail(problem) {
+  console.error(problem)
+  process.exit(2)
+}
+
+/** What the program says of itself at its top: nothing to be kept the same in two places. */
+function usageOf(program) {
+  const source = readFileSync(join(root, 'test', 'bench', 'src', `${program}.ts`), 'utf8')
+  const [, comment = ''] = /^\/\*\*\n(.*?)\n \*\//s.exec(source) ?? []
+  return comment.replaceAll(/^ \* ?/gm, '')
+}
 
 /** The load generator, which nothing else needs. */
 function prepareLoad() {

@@ -5,6 +5,7 @@
  *
  *   --seconds 60               of overload
  *   --times 10                 of the capacity
+ *   --rows 1                   of a request
  *   --models gp,gbdt-python,lr  `gp`: a Gaussian process, half a millisecond and more for each row; a GBDT served by a
  *                              Python process; a logistic regression, served natively
  *   --cpu-prof DIR             profiles our processes
@@ -14,6 +15,7 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { namesIn } from './names-in.ts'
 import { Celeriac, type ModelName } from './predict/celeriac.ts'
 import { withCpuTime } from './predict/cpu-time.ts'
 import { loadFor } from './predict/http-load.ts'
@@ -26,22 +28,24 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     times: { type: 'string', default: '10' },
+    rows: { type: 'string', default: '1' },
     models: { type: 'string', default: 'gp,gbdt-python,lr' },
     'cpu-prof': { type: 'string' },
     save: { type: 'boolean', default: false },
   },
 })
-const [seconds, times] = [Number(values.seconds), Number(values.times)]
+const [seconds, times, rowsEach] = [Number(values.seconds), Number(values.times), Number(values.rows)]
 const amqpUrl = process.env['TEST_AMQP_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672'
 const databaseUrl = process.env['TEST_DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres'
 const python = process.env['CELERIAC_PYTHON'] ?? 'python3'
+const names = namesIn<ModelName>(values.models, ['gp', 'gbdt-python', 'lr'], '--models')
 const say = (text: string): void => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`)
 const dataDir = mkdtempSync(join(tmpdir(), 'celeriac-bench-'))
 const { rows, csv } = sampleData()
 const lines: string[] = []
 
 /** By Little's law as many as it takes for 100 ms of the offer; what waits for an answer has some of them, too. */
-const socketsFor = (perSecond: number): number => Math.min(2_000, Math.max(256, Math.ceil(perSecond * 0.1)))
+const socketsFor = (perSecond: number): number => Math.min(2_000, Math.max(512, Math.ceil(perSecond * 0.1)))
 /** Of what was offered. */
 const mostUnsent = 0.001
 /** Of a process and its children, during the overload. */
@@ -68,7 +72,7 @@ const rateOf = (answers: StatusFigures | undefined, over: number): number =>
   Math.round((answers?.count ?? 0) / over)
 
 async function measure(celeriac: Celeriac, name: ModelName): Promise<void> {
-  const target = celeriac.target(name, [rows[0] ?? {}])
+  const target = celeriac.target(name, rows.slice(0, rowsEach))
   await loadFor(target, 3, 64)
   const capacity = (await loadFor(target, 10, 64)).perSecond
   const offer: Offer = { perSecond: capacity * times, seconds, sockets: socketsFor(capacity * times) }
@@ -108,6 +112,7 @@ function report(name: string, measured: Measured): void {
     cpu: { cpus: cpus().length, model: cpus()[0]?.model ?? '', node: process.version },
     load: Number((loadavg()[0] ?? 0).toFixed(1)),
     model: name,
+    rows: rowsEach,
     capacity: Math.round(capacity),
     offered: Math.round(offered / seconds),
     sent: Math.round(overload.sent / seconds),
@@ -167,7 +172,6 @@ const celeriac = await Celeriac.start({
 })
 try {
   await celeriac.deploy(csv)
-  const names = values.models.split(',') as ModelName[]
   if (names.includes('gp')) await celeriac.run(gaussianProcess)
   for (const name of names) await measure(celeriac, name)
 } finally {

@@ -36,6 +36,7 @@ import {
   type Turn,
 } from './predict/report.ts'
 import { sampleData } from './predict/sample-data.ts'
+import { namesIn } from './names-in.ts'
 import { quantile } from './tasks/report.ts'
 
 const { values } = parseArgs({
@@ -58,7 +59,7 @@ const [rounds, calls, warmUp, seconds, connections] = [
   Number(values.seconds),
   Number(values.connections),
 ]
-const wanted = values.only.split(',')
+const wanted = namesIn(values.only, subjectNames, '--only')
 const amqpUrl = process.env['TEST_AMQP_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672'
 const databaseUrl = process.env['TEST_DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres'
 const redisUrl = process.env['TEST_REDIS_URL'] ?? 'redis://127.0.0.1:6379'
@@ -66,7 +67,7 @@ const python = process.env['CELERIAC_PYTHON'] ?? 'python3'
 const peerPython = process.env['BENCH_PEER_PYTHON'] ?? python
 const profileDir = values['cpu-prof']
 const nodeOptions = profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir]
-const modelNames = (['lr', 'gbdt'] as const).filter((name) => values.models.split(',').includes(name))
+const modelNames = namesIn(values.models, ['lr', 'gbdt'] as const, '--models')
 const say = (text: string): void => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`)
 
 /** A subject that is up: its turns, and how it is ended. */
@@ -89,6 +90,8 @@ const row = rows[0] ?? {}
 
 /** Calls from which the figure `cold` is made. */
 const coldCalls = 200
+/** Before each turn: while the others had theirs, V8 has thrown away code and the heap has shrunk. */
+const againCalls = 1_000
 /** Milliseconds of the first calls, by what was called; what has its own is warm. */
 const coldP50 = new Map<string, number>()
 
@@ -103,7 +106,7 @@ async function warmUpOnce(url: string, call: (count: number) => Promise<readonly
 
 async function httpTurn(target: HttpTarget, pids: CpuPids = {}): Promise<Turn> {
   const cold = await warmUpOnce(target.url, (count) => timeCalls(target, count, 0))
-  const alone = await timeCalls(target, calls, coldCalls)
+  const alone = await timeCalls(target, calls, againCalls)
   await loadFor(target, 2, connections)
   const { value: load, cpuUs } = await withCpuTime(pids, () => loadFor(target, seconds, connections))
   const answers = Math.max(1, load.perSecond * seconds)

@@ -14,6 +14,7 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { namesIn } from './names-in.ts'
 import { startRoundTrips, type BackendName, type RoundTrips } from './tasks/latency.ts'
 import { judge, median, quantile, tableOf, type Measurement } from './tasks/report.ts'
 import { subjectNames, type SubjectName } from './tasks/subjects.ts'
@@ -33,7 +34,7 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds)
 const tasks = Number(values.tasks)
 const calls = Number(values.calls)
-const wanted = values.only.split(',')
+const wanted = namesIn(values.only, subjectNames, '--only')
 const subjects = subjectNames.filter((name) => wanted.includes(name))
 const skipped = values.skip.split(',')
 const amqpUrl = process.env['TEST_AMQP_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672'

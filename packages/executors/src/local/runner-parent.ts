@@ -24,6 +24,7 @@ export interface ParentListener {
 
 const stderrLinesKept = 20
 const stopGraceMs = 2_000
+const lastWordsGraceMs = 200
 
 /**
  * The warm Python process that children are forked from. It runs in a process group of its own, so that a Ctrl-C in the
@@ -59,7 +60,13 @@ export class RunnerParent {
     this.#exited = new Promise((resolve) => {
       this.#process.once('exit', (code, signal) => {
         resolve()
-        this.#lose({ exit_code: code, signal })
+        const lose = (): void => this.#lose({ exit_code: code, signal })
+        // What it said last, such as why it ended, may still be on its way; its children may hold its pipes open.
+        const cancelGrace = this.#clock.after(lastWordsGraceMs, lose)
+        this.#process.once('close', () => {
+          cancelGrace()
+          lose()
+        })
       })
       this.#process.once('error', (error) => {
         resolve()

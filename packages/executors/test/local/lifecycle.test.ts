@@ -14,6 +14,15 @@ test('start tells why the parent did not come up', async () => {
   expect(isAppError(error) && error.details).toMatchObject({ exit_code: 1 })
 })
 
+test('start tells what the interpreter said before it ended', async () => {
+  const args = ['-S', '-E', '-c', 'import sys; sys.exit("no module named\\nceleriac.runner")']
+  const executor = anExecutor({ python: { ...fakePython, args } })
+  await expect(executor.start()).rejects.toMatchObject({
+    code: 'EXECUTOR_UNAVAILABLE',
+    details: { exit_code: 1, output: ['no module named', 'celeriac.runner'] },
+  })
+})
+
 test('start fails when the interpreter does not exist', async () => {
   const executor = anExecutor({ python: { command: '/no/such/python', env: {} } })
   await expect(executor.start()).rejects.toMatchObject({
