@@ -6,6 +6,8 @@ import { finalStates, type RunView } from '../support/api-client.ts'
 import { Platform, type Mode } from '../support/platform.ts'
 
 const token = 'test-token'
+/** Of the one worker. */
+const slots = 4
 
 /** Operators that sleep, one after the other. */
 function sleepers(ids: readonly string[], seconds: number): string {
@@ -62,19 +64,41 @@ const statesOf = (run: RunView): Record<string, string> => ({
 describe.each<Mode>(['embedded', 'distributed'])('%s', (mode) => {
   let platform: Platform
   beforeAll(async () => {
-    platform = await (await Platform.create(mode)).start({ schedulers: 2, workers: 1, concurrency: 4 })
+    platform = await (await Platform.create(mode)).start({ schedulers: 2, workers: 1, concurrency: slots })
   })
   afterAll(() => platform?.destroy())
 
+  const submitMany = (count: number, seconds: number): Promise<RunView[]> =>
+    Promise.all(
+      Array.from({ length: count }, () => platform.api.submit(sleepers(['slow', 'after'], seconds))),
+    )
+
   test('every scheduler streams every run to its end', async () => {
     const urls = platform.schedulers.map(({ url }) => url)
+    // While others have every slot, nothing of what is watched begins before it is watched.
+    const others = await submitMany(slots, 600)
+    for (const { id } of others)
+      await expect
+        .poll(async () => statesOf(await platform.api.run(id)), { timeout: 60_000 })
+        .toMatchObject({ slow: 'running' })
     // Partitions are spread over the schedulers, and so are eight runs.
-    const runs = await Promise.all(
-      Array.from({ length: 8 }, () => platform.api.submit(sleepers(['slow', 'after'], 0.2))),
+    const runs = await submitMany(8, 1)
+    const streams = await Promise.all(
+      runs.flatMap(({ id }) => urls.map(async (url) => ({ id, stream: await watch(url, id) }))),
     )
-    const watched = runs.flatMap(({ id }) => urls.map((url) => ({ id, url })))
+    const begun = await Promise.all(
+      streams.map(async ({ id, stream }) => ({
+        id,
+        stream,
+        first: await eventsUntil(stream, ({ event }) => event === 'snapshot'),
+      })),
+    )
+    for (const { id } of others) await platform.api.json('POST', `/api/v1/runs/${id}/cancel`)
     const heard = await Promise.all(
-      watched.map(async ({ id, url }) => ({ id, events: await eventsUntil(await watch(url, id), isEnd) })),
+      begun.map(async ({ id, stream, first }) => ({
+        id,
+        events: [...first, ...(await eventsUntil(stream, isEnd))],
+      })),
     )
     for (const { id, events } of heard) {
       expect(viewOf(events)).toEqual({ run: 'succeeded', slow: 'succeeded', after: 'succeeded' })
