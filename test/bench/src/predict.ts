@@ -3,7 +3,7 @@
  * progress and a table with the bars of the design on standard error.
  *
  *   --rounds 3          rounds; in each every subject has its turn, figures are medians
- *   --calls 1000        calls one after the other
+ *   --calls 1000        calls one after the other, after 1,000 that do not count; of Celery half of both
  *   --warm-up 4000      calls before those, once for each model: a service in production has compiled its code. The
  *                       first 200 of them are the figure `cold`
  *   --seconds 8         of load
@@ -90,7 +90,7 @@ const row = rows[0] ?? {}
 
 /** Calls from which the figure `cold` is made. */
 const coldCalls = 200
-/** Before each turn: while the others had theirs, V8 has thrown away code and the heap has shrunk. */
+/** Before each turn: while the others had theirs it has cooled down (README). */
 const againCalls = 1_000
 /** Milliseconds of the first calls, by what was called; what has its own is warm. */
 const coldP50 = new Map<string, number>()
@@ -180,6 +180,7 @@ async function start(name: SubjectName): Promise<Subject> {
         models: [''],
         async turn() {
           const cold = await warmUpOnce('raw', (count) => peer.calls(count))
+          await peer.calls(againCalls)
           return { cold, ...(await peer.measure(calls, connections, seconds)) }
         },
         stop: () => peer.stop(),
@@ -199,6 +200,7 @@ async function celeryTurn(peer: CeleryPeer, model: PeerModel): Promise<Turn> {
     const first = await peer.measure(model, row, { calls: coldCalls, threads: 1 })
     return first.taken
   })
+  await peer.measure(model, row, { calls: Math.ceil(againCalls / 2), threads: 1 })
   const alone = await peer.measure(model, row, { calls: Math.ceil(calls / 2), threads: 1 })
   const rate = alone.taken.length / alone.seconds
   const threads = Math.max(1, Math.round(connections / 4))

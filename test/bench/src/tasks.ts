@@ -34,8 +34,7 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds)
 const tasks = Number(values.tasks)
 const calls = Number(values.calls)
-const wanted = namesIn(values.only, subjectNames, '--only')
-const subjects = subjectNames.filter((name) => wanted.includes(name))
+const subjects = namesIn(values.only, subjectNames, '--only')
 const skipped = values.skip.split(',')
 const amqpUrl = process.env['TEST_AMQP_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672'
 const redisUrl = process.env['TEST_REDIS_URL'] ?? 'redis://127.0.0.1:6379'

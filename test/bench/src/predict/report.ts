@@ -57,6 +57,12 @@ export function ratioOf(rows: readonly Row[], row: Row, name: FigureName): numbe
   return median(row.turns.map((turn, index) => (ours?.turns[index]?.[name] ?? NaN) / turn[name]))
 }
 
+/** Nothing where ours was not measured, or is the row itself. */
+function ratioText(rows: readonly Row[], row: Row): string {
+  const ratio = row.subject === 'celeriac_amqp' ? NaN : ratioOf(rows, row, 'perSecond')
+  return Number.isNaN(ratio) ? '' : ratio.toFixed(2)
+}
+
 interface Bar {
   readonly text: string
   readonly value: (rows: readonly Row[]) => number
@@ -114,7 +120,7 @@ export function tableOf(rows: readonly Row[]): string {
       figureOf(row, 'p50').toFixed(2),
       figureOf(row, 'p99').toFixed(2),
       String(Math.round(figureOf(row, 'perSecond'))),
-      row.subject === 'celeriac_amqp' ? '' : ratioOf(rows, row, 'perSecond').toFixed(2),
+      ratioText(rows, row),
       figureOf(row, 'loadedP50').toFixed(1),
       figureOf(row, 'loadedP99').toFixed(1),
       String(figureOf(row, 'failed')),
